@@ -37,7 +37,12 @@ export type Unit =
 /** The type of one field. `name` of a struct, enum or union refers into {@link ProbeIr.types}. */
 export type TypeIr =
   | { readonly kind: 'scalar'; readonly scalar: ScalarName; readonly unit: Unit }
-  | { readonly kind: 'bits'; readonly scalar: ScalarName; readonly bits: number; readonly unit: Unit }
+  | {
+      readonly kind: 'bits';
+      readonly scalar: ScalarName;
+      readonly bits: number;
+      readonly unit: Unit;
+    }
   | { readonly kind: 'enum'; readonly name: string }
   | { readonly kind: 'struct'; readonly name: string }
   | { readonly kind: 'union'; readonly name: string }
@@ -62,6 +67,8 @@ export interface FieldIr {
   /** For bit-fields: first bit inside the storage unit at offsetBytes, counted from the lowest. */
   readonly bitOffset?: number;
   readonly padding?: true;
+  /** The author's doc comment above the field, if any; never part of the hash. */
+  readonly doc?: string;
   readonly source?: SourcePosition;
 }
 
@@ -82,7 +89,11 @@ export interface EnumIr {
   readonly name: string;
   readonly about: string;
   readonly scalar: ScalarName;
-  readonly values: readonly { readonly name: string; readonly value: number; readonly about: string }[];
+  readonly values: readonly {
+    readonly name: string;
+    readonly value: number;
+    readonly about: string;
+  }[];
   readonly source?: SourcePosition;
 }
 
@@ -214,6 +225,11 @@ export interface ProbeIr {
   readonly attach: readonly AttachPointIr[];
   /** `stream`: every event; `aggregate`: maps in BPF, read in batches. First is the default. */
   readonly modes: readonly ('stream' | 'aggregate')[];
+  /**
+   * The struct that fills section `.rodata.sonde`: `schemaHash`, `target` (a `sondeTarget` of the
+   * framework's structs), the parameters in their order, `mode` (0 stream, 1 aggregate).
+   */
+  readonly config: StructIr;
   /** Hex, 32 digits: SHA-256 of the canonical JSON without sources, abouts and this field. */
   readonly hash: string;
 }

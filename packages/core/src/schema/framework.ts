@@ -1,0 +1,105 @@
+/**
+ * The structs and enums that every probe's object shares: record header, target description, stack
+ * and loss counters. They are declared in the same language as a probe's own and laid out by the
+ * same code. What a reader would get wrong: a change here changes every probe's hash, on purpose,
+ * because an object and a loader that disagree about them must not meet.
+ */
+import type { Fields } from './definition.js';
+import { address, array, ktimeNs, s64, u16, u32, u64 } from './field-types.js';
+import type { EnumIr, StructIr } from './ir.js';
+import { layoutStruct } from './layout.js';
+import { TypeTable } from './type-table.js';
+
+/** Frames that one entry of `sonde_stacks` can hold; more sets STACK_TRUNCATED in its flags. */
+export const STACK_FRAMES_MAX = 62;
+
+const NOWHERE = { position: () => undefined };
+const TABLE = new TypeTable({ name: 'sonde', about: '', events: {}, attach: [] }, NOWHERE);
+
+function frameworkStruct(name: string, about: string, fields: Fields): StructIr {
+  const struct = layoutStruct({ name, about, path: name }, Object.entries(fields), TABLE);
+  TABLE.known.set(name, struct);
+  return struct;
+}
+
+/** The first 16 bytes of every record. */
+export const SONDE_HEADER: StructIr = frameworkStruct(
+  'sondeHeader',
+  'The first 16 bytes of every record.',
+  {
+    event: u16('event_base of the probe plus the index of the event in its schema'),
+    flags: u16('reserved, 0'),
+    size: u32('bytes of the whole record, this header included', { unit: 'bytes' }),
+    ktimeNs: ktimeNs('when the record was made'),
+  },
+);
+
+/** What a BPF program must know about the traced process; the session writes it before load. */
+export const SONDE_TARGET: StructIr = frameworkStruct(
+  'sondeTarget',
+  'What a program knows about the traced process; written by the session before load.',
+  {
+    tgid: u32('process id, in the namespace of pidns_ino', { unit: 'pid' }),
+    hasCookie: u32('1 where the kernel has attach cookies (5.15)'),
+    pidnsDev: u64('device of the pid namespace, for bpf_get_ns_current_pid_tgid'),
+    pidnsIno: u64('inode of the pid namespace; 0 compares the global tgid'),
+    eventBase: u32('number of the first event of this probe, 256 * k'),
+    goAbi: u32('how Go passes arguments: 0 on the stack (ABI0), 1 in registers'),
+    tlsGOffset: s64('place of g relative to fs_base (x86_64) or TPIDR_EL0 (arm64)'),
+    hasTlsG: u32('1 where g is reachable through thread-local storage'),
+    gM: u32('offset of runtime.g.m', { unit: 'bytes' }),
+    gGoid: u32('offset of runtime.g.goid', { unit: 'bytes' }),
+    gSchedSp: u32('offset of runtime.g.sched.sp', { unit: 'bytes' }),
+    gSchedBp: u32('offset of runtime.g.sched.bp', { unit: 'bytes' }),
+    gStackLo: u32('offset of runtime.g.stack.lo', { unit: 'bytes' }),
+    gStackHi: u32('offset of runtime.g.stack.hi', { unit: 'bytes' }),
+    mG0: u32('offset of runtime.m.g0', { unit: 'bytes' }),
+    mCurg: u32('offset of runtime.m.curg', { unit: 'bytes' }),
+    mNcgo: u32('offset of runtime.m.ncgo', { unit: 'bytes' }),
+    mspanStartAddr: u32('offset of runtime.mspan.startAddr', { unit: 'bytes' }),
+    mspanNpages: u32('offset of runtime.mspan.npages', { unit: 'bytes' }),
+    mspanSpanclass: u32('offset of runtime.mspan.spanclass', { unit: 'bytes' }),
+    mspanElemsize: u32('offset of runtime.mspan.elemsize', { unit: 'bytes' }),
+    goTextStart: address('first byte of the Go text in the running process'),
+    goTextEnd: address('first byte after the Go text'),
+    ringWakeupBytes: u64('unread bytes from which a submit wakes the reader', { unit: 'bytes' }),
+    freedSpanTypeHeap: u32('value of spanAllocType for heap spans'),
+    reserved: u32('0'),
+  },
+);
+
+/** One entry of `sonde_stacks`, under the 64-bit hash of its pcs. */
+export const SONDE_STACK: StructIr = frameworkStruct(
+  'sondeStack',
+  'One entry of sonde_stacks: return addresses, innermost first.',
+  {
+    count: u32('valid entries of pc', { unit: 'count' }),
+    flags: u32('reserved for how the stack was taken; 0'),
+    pc: array(address(), STACK_FRAMES_MAX, 'program counters, innermost first'),
+  },
+);
+
+/** Indexes of `sonde_losses`: everything that a probe should have seen and did not deliver. */
+export const SONDE_LOSS: EnumIr = {
+  kind: 'enum',
+  name: 'sondeLoss',
+  about: 'Indexes of sonde_losses: what a probe should have delivered and did not.',
+  scalar: 'u32',
+  values: [
+    { name: 'ringFull', value: 0, about: 'a record found no room in the ring' },
+    { name: 'mapFull', value: 1, about: 'an entry found no room in a map' },
+    { name: 'stackLost', value: 2, about: 'a stack could not be taken or stored' },
+    { name: 'unpaired', value: 3, about: 'a return without its entry, or the other way round' },
+    { name: 'probeMissed', value: 4, about: 'the kernel skipped a hit' },
+    { name: 'readFailed', value: 5, about: 'memory of the target could not be read' },
+  ],
+};
+
+/** Entries of the per-CPU array `sonde_losses`; more than the enum has, so that it can grow. */
+export const LOSS_SLOTS = 16;
+
+/** All structs of the framework, dependencies first; no schema may declare these names. */
+export const FRAMEWORK_STRUCTS: readonly StructIr[] = [SONDE_HEADER, SONDE_TARGET, SONDE_STACK];
+
+/** The last field of every config struct. */
+export const MODE_FIELD = u32('how the probe reports: 0 stream, 1 aggregate');
