@@ -1,0 +1,23 @@
+/** Room elf: what an ELF file says of itself. Imports nothing of ours. */
+export {
+  bufferReader,
+  openFileReader,
+  readU64,
+  viewOf,
+  type ByteReader,
+  type FileReader,
+} from './byte-reader.js';
+export * from './constants.js';
+export {
+  ElfFile,
+  openElf,
+  readElfIdent,
+  type Arch,
+  type ElfIdent,
+  type ElfSection,
+  type ElfSegment,
+} from './elf-file.js';
+export { FormatError } from './format-error.js';
+export type { ElfNote } from './notes.js';
+export type { RelativeRelocations } from './relocations.js';
+export type { ElfSymbol } from './symbols.js';

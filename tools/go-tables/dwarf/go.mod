@@ -1,0 +1,3 @@
+module sonde.invalid/go-tables/dwarf
+
+go 1.21

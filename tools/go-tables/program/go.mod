@@ -1,0 +1,3 @@
+module sonde.invalid/go-tables/program
+
+go 1.15
