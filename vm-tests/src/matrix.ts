@@ -1,0 +1,110 @@
+/**
+ * The matrix: which kernels on which architectures, read from matrix.json.
+ *
+ * That file is the only place that names a kernel or an architecture; everything here is lookups.
+ * The fact readers get wrong: a *cell* is a product (kernel × architecture), so adding one kernel
+ * adds a cell on every architecture unless its entry says otherwise.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of this package: matrix.json, workloads and dist lie in it. */
+export const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/** How QEMU presents one architecture; each field is a value of QEMU's or the kernel's own. */
+export interface QemuMachine {
+  readonly program: string;
+  readonly machine: string;
+  readonly cpu: string;
+  readonly console: string;
+  /** Device file of the PCI serial port inside the guest, where results come out. */
+  readonly tap: string;
+  readonly image: 'vmlinux' | 'vmlinuz';
+}
+
+/** One architecture under each of the names that others give it. */
+export interface Architecture {
+  readonly name: 'amd64' | 'arm64';
+  readonly bpf: 'x86_64' | 'arm64';
+  readonly npm: string;
+  readonly triplet: string;
+  readonly goarch: string;
+  readonly compiler: string;
+  readonly interpreter: string;
+  readonly qemu: QemuMachine;
+}
+
+/** One kernel of the matrix, by the Debian suite and package that it comes from. */
+export interface Kernel {
+  readonly name: string;
+  readonly set: 'fast' | 'full';
+  readonly suite: string;
+  readonly package: string;
+  readonly memoryMib: number;
+  readonly architectures?: readonly string[];
+}
+
+/** What matrix.json holds; matrix.schema.json explains each field. */
+export interface Matrix {
+  readonly userland: {
+    readonly suite: string;
+    readonly packages: readonly string[];
+    readonly busybox: string;
+    readonly node: string;
+  };
+  readonly architectures: readonly Architecture[];
+  readonly kernels: readonly Kernel[];
+}
+
+/** One kernel on one architecture. */
+export interface Cell {
+  /** As given on the command line: `5.10-amd64`. */
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly architecture: Architecture;
+}
+
+/** Returns the matrix as committed. A test validates it against its schema, so it is not done here. */
+export function readMatrix(): Matrix {
+  return JSON.parse(readFileSync(`${packageRoot}matrix.json`, 'utf8')) as Matrix;
+}
+
+/** Returns every cell of the matrix, kernels in the order of the file. */
+export function allCells(matrix: Matrix): Cell[] {
+  return matrix.kernels.flatMap(kernel =>
+    matrix.architectures
+      .filter(a => !kernel.architectures || kernel.architectures.includes(a.name))
+      .map(architecture => ({ name: `${kernel.name}-${architecture.name}`, kernel, architecture })),
+  );
+}
+
+/**
+ * Returns the cells that `wanted` selects: names (`5.10-arm64`), kernels (`5.10`), architectures
+ * (`arm64`), or the sets `fast` and `full` (`full` means all). Throws an Error that lists the cells when
+ * a word selects nothing.
+ */
+export function selectCells(matrix: Matrix, wanted: readonly string[]): Cell[] {
+  const cells = allCells(matrix);
+  const chosen = new Set<Cell>();
+  for (const word of wanted) {
+    const found = cells.filter(
+      c =>
+        word === 'full' ||
+        [c.name, c.kernel.name, c.architecture.name, c.kernel.set].includes(word),
+    );
+    if (found.length === 0) {
+      throw new Error(
+        `select cells: no cell ${word}; there are ${cells.map(c => c.name).join(', ')}`,
+      );
+    }
+    for (const cell of found) chosen.add(cell);
+  }
+  return cells.filter(c => chosen.has(c));
+}
+
+/** Returns the architecture that this process runs on. Throws when the matrix does not have it. */
+export function hostArchitecture(matrix: Matrix): Architecture {
+  const found = matrix.architectures.find(a => a.npm === process.arch);
+  if (!found) throw new Error(`run tests: architecture ${process.arch} is not in matrix.json`);
+  return found;
+}
