@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PATTERN = '{packages/*,tools/*,vm-tests}/{src,.}/**/*.test.{ts,mjs}';
+const PATTERN = '**/*.test.{ts,mjs}';
 
 /**
  * The project a test file belongs to, and how its tests are found.

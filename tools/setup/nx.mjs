@@ -13,22 +13,22 @@ import { runStep } from './steps.mjs';
  * @property {string} log full path of the log
  */
 
-// Static output prints one line per finished task: a mark, `nx run project:target`, notes.
-const FINISHED = /^\s*(?:✔|✖)?\s*(?:nx run )([\w@/.-]+:[\w-]+)(.*)$/;
+// Static output heads each finished task with `> nx run project:target  [local cache]`, and names
+// those that failed once more at its end, as `- project:target` under "Failed tasks:".
+const FINISHED = /^> nx run ([\w@/.-]+:[\w-]+)/;
+const FAILED = /^- ([\w@/.-]+:[\w-]+)$/;
 
 /**
  * Reads one line of Nx's static output.
  *
  * @param {string} line
- * @returns {{ target: string, cached: boolean, failed: boolean } | undefined}
+ * @returns {{ target: string, failed: boolean } | undefined} undefined for all other lines
  */
 export function parseNxLine(line) {
-  // eslint-disable-next-line no-control-regex -- colours are escape sequences, and nothing else is.
-  const plain = line.replaceAll(/\u001b\[[0-9;]*m/g, '');
-  const match = FINISHED.exec(plain.replace(/^>\s*/, ''));
-  if (match === null) return undefined;
-  const [, target = '', rest = ''] = match;
-  return { target, cached: /\bcache\b/.test(rest), failed: plain.includes('✖') };
+  const finished = FINISHED.exec(line)?.[1];
+  if (finished !== undefined) return { target: finished, failed: false };
+  const failed = FAILED.exec(line)?.[1];
+  return failed === undefined ? undefined : { target: failed, failed: true };
 }
 
 /**

@@ -54,13 +54,9 @@ t.test('a test file belongs to its package, and a kernel test is no unit test', 
 });
 
 t.test("Nx's static output is read line by line", async t => {
-  t.strictSame(parseNxLine('> nx run core:build'), {
-    target: 'core:build',
-    cached: false,
-    failed: false,
-  });
-  t.match(parseNxLine('> nx run core:build  [local cache]'), { cached: true });
-  t.match(parseNxLine('✖  nx run probe-x:test'), { target: 'probe-x:test', failed: true });
+  t.strictSame(parseNxLine('> nx run core:build'), { target: 'core:build', failed: false });
+  t.match(parseNxLine('> nx run core:build  [local cache]'), { target: 'core:build' });
+  t.match(parseNxLine('- probe-x:test'), { target: 'probe-x:test', failed: true });
   t.equal(parseNxLine('ok 1 - a test'), undefined);
 });
 
