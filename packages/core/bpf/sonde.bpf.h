@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The runtime of every probe: the maps that the session shares or reads, the filter for the traced
+ * process, site ids, and loss counters. A generated probe header includes this after it has defined
+ * `config` and SONDE_TARGET. What a reader would get wrong: `config` is read-only data whose values
+ * the verifier knows, so a branch on it costs nothing and code behind a false one is never checked;
+ * that is how helpers newer than Linux 5.10 may appear here at all.
+ */
+#ifndef SONDE_BPF_H
+#define SONDE_BPF_H
+
+#ifndef SONDE_TARGET
+#error "include the generated header of a probe, not this one"
+#endif
+
+#include "gen/sonde_types.bpf.h"
+
+#define SONDE_LOSS_KINDS 16
+#define SONDE_SITES 64
+/* Hits that belong to no known site are counted here; the session hands out smaller numbers. */
+#define SONDE_SITE_UNKNOWN (SONDE_SITES - 1)
+
+/* One ring per session: the session replaces it by its own before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} sonde_ring SEC(".maps");
+
+/* Lost records and failed reads, by `enum sonde_loss`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SONDE_LOSS_KINDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} sonde_losses SEC(".maps");
+
+/* How often each site was hit by the target, whether or not an event came of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SONDE_SITES);
+	__type(key, __u32);
+	__type(value, __u64);
+} sonde_hits SEC(".maps");
+
+/* Address of a probed instruction, or index of an attach point → site id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4 * SONDE_SITES);
+	__type(key, __u64);
+	__type(value, __u32);
+} sonde_sites SEC(".maps");
+
+/* Site id → index of its attach point in the schema. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SONDE_SITES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sonde_site_points SEC(".maps");
+
+/* Counts one loss. */
+static __always_inline void sonde_loss(__u32 kind)
+{
+	__u64 *count = bpf_map_lookup_elem(&sonde_losses, &kind);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+/* Wakes the consumer only once enough has gathered; it also looks at the ring on a timer. */
+static __always_inline __u64 sonde_wakeup_flags(void)
+{
+	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) >= SONDE_TARGET->ring_wakeup_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* Fills what every record starts with; `event` is the event's index in its probe's schema. */
+static __always_inline void sonde_fill_header(struct sonde_header *header, __u32 event, __u32 size)
+{
+	header->event = SONDE_TARGET->event_base + event;
+	header->flags = 0;
+	header->size = size;
+	header->ktime_ns = bpf_ktime_get_ns();
+}
+
+/* Whether the current task belongs to the traced process. */
+static __always_inline bool sonde_is_target(void)
+{
+	if (SONDE_TARGET->pidns_ino) {
+		struct bpf_pidns_info task = {};
+
+		if (bpf_get_ns_current_pid_tgid(SONDE_TARGET->pidns_dev, SONDE_TARGET->pidns_ino,
+						&task, sizeof(task)))
+			return false;
+		return task.tgid == SONDE_TARGET->tgid;
+	}
+	return (bpf_get_current_pid_tgid() >> 32) == SONDE_TARGET->tgid;
+}
+
+/* The current thread's id, in the namespace in which the tracer names processes. */
+static __always_inline __u32 sonde_tid(void)
+{
+	if (SONDE_TARGET->pidns_ino) {
+		struct bpf_pidns_info task = {};
+
+		if (!bpf_get_ns_current_pid_tgid(SONDE_TARGET->pidns_dev, SONDE_TARGET->pidns_ino,
+						 &task, sizeof(task)))
+			return task.pid;
+	}
+	return (__u32)bpf_get_current_pid_tgid();
+}
+
+/* The site behind a key of `sonde_sites`. */
+static __always_inline __u32 sonde_site_of(__u64 key)
+{
+	__u32 *site = bpf_map_lookup_elem(&sonde_sites, &key);
+
+	return site ? *site : SONDE_SITE_UNKNOWN;
+}
+
+/* The instruction pointer of the registers that a user probe got. */
+static __always_inline __u64 sonde_ip(const struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	return ctx->ip;
+#else
+	return ((const struct user_pt_regs *)ctx)->pc;
+#endif
+}
+
+/* The site of a user probe: from its cookie, before Linux 5.15 from the probed address. */
+static __always_inline __u32 sonde_site(struct pt_regs *ctx)
+{
+	if (SONDE_TARGET->has_cookie)
+		return (__u32)bpf_get_attach_cookie(ctx);
+	return sonde_site_of(sonde_ip(ctx));
+}
+
+/* Counts one hit of a site. */
+static __always_inline void sonde_hit(__u32 site)
+{
+	__u32 index = site < SONDE_SITES ? site : SONDE_SITE_UNKNOWN;
+	__u64 *count = bpf_map_lookup_elem(&sonde_hits, &index);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+/* Counts one hit of an attach point that has a single place, such as a kernel function. */
+static __always_inline void sonde_hit_point(__u32 point)
+{
+	sonde_hit(sonde_site_of(point));
+}
+
+/* The attach point to which a site belongs; `SONDE_SITES` when the site is unknown. */
+static __always_inline __u32 sonde_point_of(__u32 site)
+{
+	__u32 *point;
+
+	if (site >= SONDE_SITE_UNKNOWN)
+		return SONDE_SITES;
+	point = bpf_map_lookup_elem(&sonde_site_points, &site);
+	return point ? *point : SONDE_SITES;
+}
+
+char LICENSE[] SEC("license") = "GPL";
+
+#include "sonde_go.bpf.h"
+#include "sonde_stack.bpf.h"
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The Go side of a thread: which goroutine runs, and where the frames of the Go code lie that
+ * called into C. What a reader would get wrong: while C code runs, the g in thread-local storage is
+ * m.g0, never the goroutine. The goroutine is m.curg, and its saved frame pointer means something
+ * only while m.ncgo > 0: a C thread that once called into Go keeps an old one.
+ * Offsets of g and m come from the tables for the target's Go release, through SONDE_TARGET.
+ */
+#ifndef SONDE_GO_BPF_H
+#define SONDE_GO_BPF_H
+
+/* Stack pointer, frame pointer and return register of user code, whatever the architecture. */
+struct sonde_regs {
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	/* arm64's x30; 0 on x86_64, where the return address lies on the stack. */
+	__u64 lr;
+};
+
+/* What is known about the goroutine on whose behalf the current thread runs; all 0 if none. */
+struct sonde_goroutine {
+	__u64 goid;
+	/* Frame pointer saved when the goroutine left for C code, 0 when there is no such call. */
+	__u64 fp;
+	__u64 stack_lo;
+	__u64 stack_hi;
+};
+
+/* Reads 8 bytes of the target; 0 on failure, which every caller must take for "unknown". */
+static __always_inline __u64 sonde_user_word(__u64 address)
+{
+	__u64 word = 0;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
+		return 0;
+	return word;
+}
+
+/* Strips what pointer authentication adds above the address bits of arm64. */
+static __always_inline __u64 sonde_code_address(__u64 address)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return address & ((1ULL << 48) - 1);
+#else
+	return address;
+#endif
+}
+
+/* The registers of a user probe. */
+static __always_inline void sonde_regs_of(const struct pt_regs *ctx, struct sonde_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	regs->ip = ctx->ip;
+	regs->sp = ctx->sp;
+	regs->fp = ctx->bp;
+	regs->lr = 0;
+#else
+	const struct user_pt_regs *user = (const struct user_pt_regs *)ctx;
+
+	regs->ip = user->pc;
+	regs->sp = user->sp;
+	regs->fp = user->regs[29];
+	regs->lr = user->regs[30];
+#endif
+}
+
+/* Where the current function returns to, at its first or its last instruction. */
+static __always_inline __u64 sonde_caller(const struct sonde_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return sonde_user_word(regs->sp);
+#else
+	return sonde_code_address(regs->lr);
+#endif
+}
+
+/* g from thread-local storage, in Go and in C code; 0 for a thread that never ran Go code. */
+static __always_inline __u64 sonde_g_of_thread(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 base;
+
+	if (!SONDE_TARGET->has_tls_g)
+		return 0;
+#if defined(__TARGET_ARCH_x86)
+	base = BPF_CORE_READ(task, thread.fsbase);
+#else
+	base = BPF_CORE_READ(task, thread.uw.tp_value);
+#endif
+	return base ? sonde_user_word(base + SONDE_TARGET->tls_g_offset) : 0;
+}
+
+/* g at a probe inside Go code. */
+static __always_inline __u64 sonde_g_of_code(const struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	if (SONDE_TARGET->go_abi)
+		return ctx->r14;
+	return sonde_g_of_thread();
+#else
+	return ((const struct user_pt_regs *)ctx)->regs[28];
+#endif
+}
+
+/* The goroutine's number at a probe inside Go code, also while its system stack is in use. */
+static __always_inline __u64 sonde_goid(const struct pt_regs *ctx)
+{
+	__u64 g = sonde_g_of_code(ctx);
+	__u64 goid, m;
+
+	if (!g)
+		return 0;
+	goid = sonde_user_word(g + SONDE_TARGET->g_goid);
+	if (goid)
+		return goid;
+	/* g0 has number 0: the goroutine waits in m.curg. */
+	m = sonde_user_word(g + SONDE_TARGET->g_m);
+	g = m ? sonde_user_word(m + SONDE_TARGET->m_curg) : 0;
+	return g ? sonde_user_word(g + SONDE_TARGET->g_goid) : 0;
+}
+
+/* The most bytes of g and m that one read may take; above it, two reads. */
+#define SONDE_NEAR_BYTES 160
+
+/* The 8 bytes at `offset` of a g whose first SONDE_NEAR_BYTES bytes were read into `near`. */
+static __always_inline __u64 sonde_field(const char *near, __u64 base, __u32 offset)
+{
+	if (offset <= SONDE_NEAR_BYTES - sizeof(__u64))
+		return *(const __u64 *)(near + offset);
+	return sonde_user_word(base + offset);
+}
+
+/*
+ * The goroutine that called into the C code which the current thread runs. A helper call costs far
+ * more than the bytes it copies, so each struct is read once and its fields are picked from that.
+ */
+static __always_inline void sonde_goroutine_in_c(struct sonde_goroutine *goroutine)
+{
+	char near[SONDE_NEAR_BYTES] __attribute__((aligned(8)));
+	__u32 ncgo_offset = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg;
+	__u64 g, m, curg;
+	__u32 ncgo = 0;
+
+	goroutine->goid = goroutine->fp = 0;
+	goroutine->stack_lo = goroutine->stack_hi = 0;
+	g = sonde_g_of_thread();
+	if (!g)
+		return;
+	m = sonde_user_word(g + SONDE_TARGET->g_m);
+	if (!m)
+		return;
+	if (bpf_probe_read_user(near, sizeof(near), (void *)(m + SONDE_TARGET->m_curg)))
+		goto failed;
+	curg = *(const __u64 *)near;
+	if (ncgo_offset <= SONDE_NEAR_BYTES - sizeof(ncgo))
+		ncgo = *(const __u32 *)(near + ncgo_offset);
+	else
+		bpf_probe_read_user(&ncgo, sizeof(ncgo), (void *)(m + SONDE_TARGET->m_ncgo));
+	if (!ncgo || !curg)
+		return;
+	if (bpf_probe_read_user(near, sizeof(near), (void *)curg))
+		goto failed;
+	goroutine->goid = sonde_field(near, curg, SONDE_TARGET->g_goid);
+	goroutine->fp = sonde_field(near, curg, SONDE_TARGET->g_sched_bp);
+	goroutine->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
+	goroutine->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
+	return;
+failed:
+	sonde_loss(SONDE_LOSS_READ_FAILED);
+}
+
+#endif
