@@ -113,3 +113,12 @@ export function readBuildInfo(elf: ElfFile): BuildInfo | undefined {
   const modules = pointedString(elf, elf.readPointer(address + 24));
   return { goVersion, ...parseModules(unframe(modules)) };
 }
+
+/** Note type of the Go build ID (cmd/internal/buildid). */
+const NT_GO_BUILD_ID = 4;
+
+/** The Go linker's own build ID as text; undefined where it was stripped. */
+export function goBuildId(elf: ElfFile): string | undefined {
+  const note = elf.notes.find(n => n.owner === 'Go' && n.type === NT_GO_BUILD_ID);
+  return note === undefined ? undefined : Buffer.from(note.description).toString('latin1');
+}

@@ -104,9 +104,9 @@ export class Pclntab {
     return found.sort((a, b) => Number(a.wrapper) - Number(b.wrapper));
   }
 
-  /** The function of that name that is not a wrapper, or undefined. */
+  /** The function of that name, the real one before its wrapper; undefined where there is none. */
   functionNamed(name: string): GoFunction | undefined {
-    return this.functionsNamed(name).find(f => !f.wrapper);
+    return this.functionsNamed(name)[0];
   }
 
   /** The function at a position of the table, 0 … count-1. Throws FormatError when damaged. */

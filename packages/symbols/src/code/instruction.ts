@@ -1,0 +1,49 @@
+/**
+ * One decoded machine instruction, as far as probes care: where control goes, what it costs to
+ * trap on it, and which addresses it computes. What a reader would get wrong: the cost class says
+ * what the kernel does with a breakpoint there, not how fast the instruction itself is.
+ */
+import type { Arch } from '../elf/index.js';
+
+/**
+ * What the kernel does at a probe on this instruction. `emulated`: it computes the effect and
+ * returns at once. `single-stepped`: it runs a copy out of line and traps a second time; measured
+ * ten to twenty times dearer.
+ */
+export type CostClass = 'emulated' | 'single-stepped';
+
+/** Kinds that some rule asks for; everything else is `other`. */
+export type InstructionKind = 'return' | 'call' | 'jump' | 'branch' | 'push' | 'nop' | 'other';
+
+/** One instruction. Register names are lower-case 64-bit names: `rax`, `x0`. */
+export interface Instruction {
+  readonly address: number;
+  readonly length: number;
+  readonly kind: InstructionKind;
+  readonly costClass: CostClass;
+  /** Why the kernel refuses a probe here; undefined where it takes one. */
+  readonly refusal?: string;
+  /** Where a direct call, jump or branch goes. */
+  readonly target?: number;
+  /** True for the branch that Go's stack check takes (`jbe`, `b.ls`). */
+  readonly belowOrEqual?: boolean;
+  /** True for a comparison with g.stackguard0, by which a stack check begins. */
+  readonly readsStackGuard?: boolean;
+  /** True for a landing pad that does nothing else (`endbr64`, `bti`). */
+  readonly landingPad?: boolean;
+  /** A register that now holds the address of a global. */
+  readonly loadsAddress?: { readonly register: string; readonly address: number };
+  /** A register that now holds a constant. */
+  readonly movesConstant?: { readonly register: string; readonly value: number };
+  /** A read relative to the thread pointer: a constant offset, or one held by a register. */
+  readonly readsThread?: { readonly offset: number } | { readonly register: string };
+}
+
+/** Decodes the code of one architecture. */
+export interface InstructionReader {
+  readonly arch: Arch;
+  /** All instructions of a stretch of code that starts at a virtual address. */
+  decode(code: Uint8Array, address: number): Instruction[];
+  /** The instruction as text, such as `push rbp`; for reports. */
+  describe(code: Uint8Array, address: number): string;
+}

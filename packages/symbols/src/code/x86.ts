@@ -1,0 +1,134 @@
+/**
+ * x86-64 instructions, decoded by iced-x86, which is loaded when first needed: it costs a WASM
+ * module. What a reader would get wrong: the kernel emulates by opcode byte, so the same mnemonic
+ * can fall in either class (arch/x86/kernel/uprobes.c, branch_setup_ops and push_setup_ops).
+ */
+import type * as Iced from 'iced-x86';
+import type { CostClass, Instruction, InstructionKind, InstructionReader } from './instruction.js';
+
+type Library = (typeof Iced)['default'];
+
+const GENERAL_REGISTERS =
+  'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+
+/** Cost class by the raw bytes, as the kernel's two emulations read them. */
+function costClassOf(bytes: Uint8Array): CostClass {
+  const first = bytes[0]!;
+  const push = bytes.length === 1 && first >= 0x50 && first <= 0x57;
+  const pushHigh = bytes.length === 2 && first === 0x41 && bytes[1]! >= 0x50 && bytes[1]! <= 0x57;
+  const jump = first === 0xeb || first === 0xe9 || first === 0xe8;
+  const branch = (first >= 0x70 && first <= 0x7f) || (first === 0x0f && (bytes[1]! & 0xf0) === 0x80);
+  const nop = first === 0x90 || (first === 0x66 && bytes[1] === 0x90 && bytes.length === 2);
+  return push || pushHigh || jump || branch || nop ? 'emulated' : 'single-stepped';
+}
+
+/** Why the kernel refuses this instruction (is_prefix_bad and the good_insns tables). */
+function refusalOf(lib: Library, instruction: Iced.Instruction, bytes: Uint8Array): string | undefined {
+  if (instruction.isInvalid) return 'invalid instruction';
+  if (bytes[0] === 0xcc) return 'int3: a breakpoint is already there';
+  if (instruction.hasLockPrefix) return 'lock prefix';
+  if (instruction.isPrivileged) return 'privileged instruction';
+  const { CS, DS, ES, SS } = lib.Register;
+  if ([CS, DS, ES, SS].includes(instruction.segmentPrefix)) return 'segment prefix';
+  return instruction.encoding === lib.EncodingKind.Legacy ? undefined : 'VEX or EVEX encoding';
+}
+
+function kindOf(lib: Library, instruction: Iced.Instruction): InstructionKind {
+  const { FlowControl, Mnemonic } = lib;
+  switch (instruction.flowControl) {
+    case FlowControl.Return:
+      return 'return';
+    case FlowControl.Call:
+    case FlowControl.IndirectCall:
+      return 'call';
+    case FlowControl.UnconditionalBranch:
+    case FlowControl.IndirectBranch:
+      return 'jump';
+    case FlowControl.ConditionalBranch:
+      return 'branch';
+    default:
+      if (instruction.mnemonic === Mnemonic.Push) return 'push';
+      return instruction.mnemonic === Mnemonic.Nop ? 'nop' : 'other';
+  }
+}
+
+/** Facts about addresses, constants and thread-local reads. */
+function factsOf(lib: Library, instruction: Iced.Instruction): Partial<Instruction> {
+  const { Code, Mnemonic, OpKind, Register } = lib;
+  const name = (register: number): string => GENERAL_REGISTERS[register - Register.RAX] ?? '';
+  if (instruction.mnemonic === Mnemonic.Endbr64) return { landingPad: true };
+  if (instruction.mnemonic === Mnemonic.Jbe) return { belowOrEqual: true };
+  if (instruction.mnemonic === Mnemonic.Lea && instruction.isIpRelMemoryOperand) {
+    const address = Number(instruction.ipRelMemoryAddress);
+    return { loadsAddress: { register: name(instruction.op0Register), address } };
+  }
+  if (instruction.code === Code.Mov_rm64_imm32) {
+    if (instruction.op0Kind !== OpKind.Register) return {};
+    const value = Number(BigInt.asIntN(64, instruction.immediate(1)));
+    return { movesConstant: { register: name(instruction.op0Register), value } };
+  }
+  const memory = instruction.op0Kind === OpKind.Memory || instruction.op1Kind === OpKind.Memory;
+  if (!memory) return {};
+  const displacement = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
+  if (instruction.mnemonic === Mnemonic.Cmp && instruction.memoryBase === Register.R14) {
+    return displacement === 16 ? { readsStackGuard: true } : {};
+  }
+  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS) return {};
+  if (instruction.memoryBase === Register.None) return { readsThread: { offset: displacement } };
+  return { readsThread: { register: name(instruction.memoryBase) } };
+}
+
+function toInstruction(lib: Library, raw: Iced.Instruction, bytes: Uint8Array): Instruction {
+  const { OpKind } = lib;
+  const refusal = refusalOf(lib, raw, bytes);
+  const near = raw.op0Kind === OpKind.NearBranch64;
+  return {
+    address: Number(raw.ip),
+    length: raw.length,
+    kind: kindOf(lib, raw),
+    costClass: costClassOf(bytes),
+    ...(refusal !== undefined && { refusal }),
+    ...(near && { target: Number(raw.nearBranchTarget) }),
+    ...factsOf(lib, raw),
+  };
+}
+
+/** Loads iced-x86 and returns the reader. The first call costs some 15 ms. */
+export async function openX86Reader(): Promise<InstructionReader> {
+  const module = await import('iced-x86');
+  // The package is CommonJS: `default` is its whole exports object, with and without a bundler.
+  const lib: Library = module.default;
+  return {
+    arch: 'x86_64',
+    decode(code, address) {
+      const decoder = new lib.Decoder(64, code, lib.DecoderOptions.None);
+      const raw = new lib.Instruction();
+      try {
+        decoder.ip = BigInt(address);
+        const instructions: Instruction[] = [];
+        while (decoder.canDecode) {
+          const at = decoder.position;
+          decoder.decodeOut(raw);
+          instructions.push(toInstruction(lib, raw, code.subarray(at, at + raw.length)));
+        }
+        return instructions;
+      } finally {
+        raw.free();
+        decoder.free();
+      }
+    },
+    describe(code, address) {
+      const decoder = new lib.Decoder(64, code, lib.DecoderOptions.None);
+      const formatter = new lib.Formatter(lib.FormatterSyntax.Intel);
+      decoder.ip = BigInt(address);
+      const raw = decoder.decode();
+      try {
+        return raw.isInvalid ? 'invalid instruction' : formatter.format(raw);
+      } finally {
+        raw.free();
+        formatter.free();
+        decoder.free();
+      }
+    },
+  };
+}

@@ -1,0 +1,3 @@
+/** Room symbolize: address → function, file, line, for Go and C. Imports elf and gosym. */
+export { CSymbols, type CSymbolHit } from './c-symbols.js';
+export { Symbolizer, type Frame } from './symbolizer.js';

@@ -1,0 +1,62 @@
+/**
+ * From an address of one file to source frames, for Go (with inlined calls) and for C. What a
+ * reader would get wrong: addresses here are those of the file (load bias 0); whoever knows the
+ * process subtracts the bias first.
+ */
+import type { ElfFile } from '../elf/index.js';
+import type { Pclntab } from '../gosym/index.js';
+import { CSymbols } from './c-symbols.js';
+
+/** One source frame of a stack. */
+export interface Frame {
+  /** Function name; `module+0x…` where no symbol covers the address. */
+  readonly function: string;
+  readonly file?: string;
+  readonly line?: number;
+  /** Path of the file that holds the code, as the process sees it; `[kernel]` for the kernel. */
+  readonly module: string;
+  readonly kind: 'go' | 'c' | 'kernel';
+  /** True for a call that the compiler inlined into the next frame. */
+  readonly inlined: boolean;
+  /** The address that was asked for, in the process. */
+  readonly address: bigint;
+}
+
+/** Names the addresses of one file. Tables are built when first needed. */
+export class Symbolizer {
+  readonly #elf: ElfFile;
+  readonly #pclntab: Pclntab | undefined;
+  readonly #module: string;
+  #c: CSymbols | undefined;
+
+  /** `module` is the path that frames carry; `pclntab` is given for Go programs. */
+  constructor(elf: ElfFile, module: string, pclntab?: Pclntab) {
+    this.#elf = elf;
+    this.#module = module;
+    this.#pclntab = pclntab;
+  }
+
+  /**
+   * Frames at a virtual address of the file, innermost first; always at least one. `address` is
+   * what the frames carry. Throws FormatError when the file's tables are damaged.
+   */
+  frames(vaddr: number, address: bigint): Frame[] {
+    const module = this.#module;
+    const go = this.#pclntab?.framesAt(vaddr) ?? [];
+    if (go.length > 0) {
+      return go.map(f => ({
+        function: f.function,
+        ...(f.file !== undefined && { file: f.file }),
+        ...(f.line !== undefined && { line: f.line }),
+        module,
+        kind: 'go',
+        inlined: f.inlined,
+        address,
+      }));
+    }
+    this.#c ??= new CSymbols(this.#elf);
+    const hit = this.#c.at(vaddr);
+    const name = hit?.name ?? `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
+    return [{ function: name, module, kind: 'c', inlined: false, address }];
+  }
+}
