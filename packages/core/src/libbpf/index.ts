@@ -4,6 +4,7 @@
  */
 export { errnoText, libbpfVersion } from './library.js';
 export type { Bytes, Pointer } from './library.js';
+export { MachineCode } from './machine-code.js';
 export { Mapping, NativeMemory, pageBytes, type MappingOptions } from './memory.js';
 export {
   attachKprobe,
