@@ -1,0 +1,54 @@
+/**
+ * Prints `packages/core/bpf/gen/sonde_types.bpf.h`: the framework's structs and the accessors of
+ * arguments and results. What a reader would get wrong: the accessors take a literal number, pasted
+ * into a name, so that an argument that a convention does not have fails to compile.
+ */
+import {
+  LOSS_SLOTS,
+  FRAMEWORK_STRUCTS,
+  SONDE_LOSS,
+  STACK_FRAMES_MAX,
+  snakeCase,
+  upperCase,
+} from '@sonde/core/schema';
+import { CALLING_CONVENTIONS } from './calling-conventions.js';
+import { CNames, enumScalars } from './c-type.js';
+import { layoutTable } from './layout-table.js';
+import { structModel } from './struct-model.js';
+import { render } from './templates.js';
+
+/** Where the framework's structs are declared; printed in the first line. */
+export const FRAMEWORK_SOURCE = 'packages/core/src/schema/framework.ts';
+
+/** The whole header as text; depends on nothing but this version of the code. */
+export function printFrameworkHeader(): string {
+  const names = new CNames({ name: 'sonde' });
+  const scalarOfEnum = enumScalars({ types: [] });
+  const structs = FRAMEWORK_STRUCTS.map(struct => {
+    const tag = names.tag(struct.name);
+    const table = layoutTable(`struct ${tag}`, struct, field =>
+      names.declaration({ ...field, name: '' }, scalarOfEnum).replace(/ +(?=\[|$)/, ''),
+    );
+    return { table, ...structModel(struct, tag, names, scalarOfEnum) };
+  });
+  return render('sonde_types.bpf.h.hbs', {
+    source: FRAMEWORK_SOURCE,
+    structs,
+    losses: {
+      comment: SONDE_LOSS.about,
+      tag: snakeCase(SONDE_LOSS.name),
+      slots: LOSS_SLOTS,
+      values: SONDE_LOSS.values.map(value => ({
+        ...value,
+        name: `SONDE_LOSS_${upperCase(value.name)}`,
+      })),
+    },
+    framesMax: STACK_FRAMES_MAX,
+    conventions: CALLING_CONVENTIONS.map((convention, index) => ({
+      ...convention,
+      directive: index === 0 ? '#if' : '#elif',
+      cArgs: convention.c.args.map((register, n) => ({ n, register })),
+      goWords: convention.go.words.map((register, n) => ({ n, register })),
+    })),
+  });
+}

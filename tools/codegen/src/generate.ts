@@ -1,0 +1,68 @@
+/**
+ * All generated files of a probe, as text by path. What a reader would get wrong: nothing is written
+ * here; `writeGenerated` writes, and `--check` only compares.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { ProbeIr } from '@sonde/core/schema';
+import { printFrameworkHeader } from './c/framework-header.js';
+import { printProbeHeader } from './c/probe-header.js';
+import { evaluateSchema } from './evaluate-schema.js';
+
+/** One generated file: absolute path, and its whole content. */
+export interface GeneratedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The folder that holds the repository of `folder`: the nearest one with nx.json or .git. */
+export function repositoryRoot(folder: string): string {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    if (existsSync(join(at, 'nx.json')) || existsSync(join(at, '.git'))) return at;
+    if (dirname(at) === at) return resolve(folder);
+  }
+}
+
+/** `path` as outputs cite it: relative to the repository, with forward slashes. */
+export function shownPath(path: string): string {
+  return relative(repositoryRoot(dirname(path)), path)
+    .split(sep)
+    .join('/');
+}
+
+/** Evaluates `src/schema.ts` of the probe in `probeDir`. */
+export function probeIr(probeDir: string): Promise<ProbeIr> {
+  const path = resolve(probeDir, 'src/schema.ts');
+  return evaluateSchema(path, shownPath(path));
+}
+
+/** The files that the probe in `probeDir` should hold under `src/gen`. */
+export async function generateProbe(probeDir: string): Promise<GeneratedFile[]> {
+  const ir = await probeIr(probeDir);
+  const schemaFile = shownPath(resolve(probeDir, 'src/schema.ts'));
+  const folder = resolve(probeDir, 'src/gen');
+  return [{ path: join(folder, `${ir.name}.bpf.h`), text: printProbeHeader(ir, schemaFile) }];
+}
+
+/** The framework's own header, in the core package at `coreDir`. */
+export function generateFramework(coreDir: string): GeneratedFile[] {
+  return [{ path: resolve(coreDir, 'bpf/gen/sonde_types.bpf.h'), text: printFrameworkHeader() }];
+}
+
+/** Those of `files` whose content on disk differs or is missing, as shown paths. */
+export function staleFiles(files: readonly GeneratedFile[]): string[] {
+  return files
+    .filter(({ path, text }) => !existsSync(path) || readFileSync(path, 'utf8') !== text)
+    .map(({ path }) => shownPath(path));
+}
+
+/** Writes what differs and returns the shown paths of what was written. */
+export function writeGenerated(files: readonly GeneratedFile[]): string[] {
+  const stale = new Set(staleFiles(files));
+  for (const { path, text } of files) {
+    if (!stale.has(shownPath(path))) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return [...stale];
+}
