@@ -1,0 +1,3 @@
+module sonde.test/paced
+
+go 1.24

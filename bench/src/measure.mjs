@@ -1,0 +1,92 @@
+// @ts-check
+/**
+ * What every benchmark here shares: alternating rounds, their minimum and median, and the verdict
+ * against a goal. What a reader would get wrong: the baseline runs in the same invocation, in turn
+ * with the candidate, because two runs minutes apart on a shared machine compare the neighbours.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** @typedef {{ n: number, min: number, median: number }} Summary */
+
+/**
+ * Minimum and median of some samples.
+ * @param {readonly number[]} samples
+ * @returns {Summary}
+ */
+export function summarize(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median =
+    sorted.length % 2 ? sorted[middle] : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+  return { n: sorted.length, min: sorted[0] ?? NaN, median: median ?? NaN };
+}
+
+/**
+ * Runs the variants in turn, so that each round of one is followed by a round of the next.
+ * @param {number} rounds how often each variant runs; the first round of each is thrown away
+ * @param {Record<string, () => number | Promise<number>>} variants each returns one sample
+ * @returns {Promise<Record<string, Summary>>}
+ */
+export async function alternate(rounds, variants) {
+  /** @type {Record<string, number[]>} */
+  const samples = Object.fromEntries(Object.keys(variants).map(name => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, run] of Object.entries(variants)) {
+      const sample = await run();
+      if (round > 0) samples[name]?.push(sample);
+    }
+  }
+  return Object.fromEntries(Object.entries(samples).map(([name, all]) => [name, summarize(all)]));
+}
+
+/**
+ * Prints one line of a table: name, rounds, minimum, median, and the goal where there is one.
+ * @param {string} name
+ * @param {Summary} summary
+ * @param {string} unit
+ * @param {{ value: number, goal: number, what: string }} [goal] met when value <= goal
+ */
+export function row(name, summary, unit, goal) {
+  const cells = `${name.padEnd(44)} n=${summary.n}  min ${format(summary.min)}  median ${format(summary.median)} ${unit}`;
+  const verdict = goal
+    ? `  ${goal.what} ${format(goal.value)} (goal <= ${goal.goal}: ${goal.value <= goal.goal ? 'met' : 'MISSED'})`
+    : '';
+  console.log(cells + verdict);
+}
+
+/** @param {number} value */
+function format(value) {
+  return (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2)).padStart(8);
+}
+
+/**
+ * A child that answers each line on its standard input with one line.
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+export async function conversation(command, args) {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const line = await lines.next();
+    if (line.done) throw new Error(`${command} ended before it answered`);
+    return line.value;
+  };
+  return {
+    pid: /** @type {number} */ (child.pid),
+    next,
+    /** @param {string} line */
+    async ask(line) {
+      child.stdin.write(`${line}\n`);
+      return next();
+    },
+    async end() {
+      if (child.exitCode !== null) return;
+      const closed = once(child, 'close');
+      child.stdin.end();
+      await closed;
+    },
+  };
+}
