@@ -15,7 +15,6 @@
 
 #include "gen/sonde_types.bpf.h"
 
-#define SONDE_LOSS_KINDS 16
 #define SONDE_SITES 64
 /* Hits that belong to no known site are counted here; the session hands out smaller numbers. */
 #define SONDE_SITE_UNKNOWN (SONDE_SITES - 1)
@@ -29,7 +28,7 @@ struct {
 /* Lost records and failed reads, by `enum sonde_loss`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SONDE_LOSS_KINDS);
+	__uint(max_entries, SONDE_LOSS_SLOTS);
 	__type(key, __u32);
 	__type(value, __u64);
 } sonde_losses SEC(".maps");

@@ -11,7 +11,6 @@
 #ifndef SONDE_STACK_BPF_H
 #define SONDE_STACK_BPF_H
 
-#define SONDE_STACK_FRAMES 62
 #define SONDE_STACK_TRUNCATED 1
 #define SONDE_STACK_READ_FAILED 2
 
@@ -57,7 +56,7 @@ static __always_inline __u64 sonde_walk(__u64 first, __u64 fp, __u64 lo, __u64 h
 		count = 1;
 	}
 #pragma clang loop unroll(disable)
-	for (i = 1; i < SONDE_STACK_FRAMES; i++) {
+	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
 		if (fp < lo || fp >= hi) {
 			flags = 0;
 			break;

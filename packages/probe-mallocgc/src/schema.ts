@@ -1,0 +1,177 @@
+/**
+ * What the probe of large Go objects declares: births where the runtime takes a span for one object,
+ * deaths where that span goes back to the heap. What a reader would get wrong: an object above 32 KiB
+ * has a span of its own, so its size here is that of the span, a multiple of 8 KiB pages. Smaller
+ * objects are not seen, and cost nothing, unless `windowMs` asks for them.
+ */
+import {
+  address,
+  arrayMap,
+  bool,
+  bytesCount,
+  comm,
+  count,
+  defineProbe,
+  event,
+  goCall,
+  goEntry,
+  goid,
+  goReturn,
+  hash,
+  ktimeNs,
+  param,
+  percpuArray,
+  point,
+  stackId,
+  struct,
+  tid,
+  u32,
+} from '@sonde/core/schema';
+
+const counters = {
+  allocs: count('large objects made'),
+  frees: count('large objects freed, of those that the probe saw being made'),
+  allocBytes: bytesCount('bytes of the spans of the objects made'),
+  freeBytes: bytesCount('bytes of the spans of the objects freed'),
+};
+
+export default defineProbe({
+  name: 'mallocgc',
+  about: 'Go objects above 32 KiB from birth to death, each with the Go stack that made it',
+  modes: ['stream', 'aggregate'],
+  types: {
+    live: struct('A large object that is not freed yet.', {
+      sizeBytes: bytesCount('bytes of its span'),
+      stack: stackId('the Go stack that made it'),
+      allocatedNs: ktimeNs('when its span was taken'),
+      goid: goid('goroutine that made it'),
+      tid: tid('thread that made it'),
+    }),
+    stackTotals: struct('What one stack made since the attach, and how much was freed.', {
+      ...counters,
+      firstNs: ktimeNs('first object'),
+      lastNs: ktimeNs('latest object'),
+    }),
+    everyTotals: struct('All allocations of one stack inside the window, of any size.', {
+      allocs: count('allocations'),
+      allocBytes: bytesCount('bytes requested'),
+    }),
+    totals: struct('Everything that the probe counted, over all stacks.', {
+      ...counters,
+      freedBeforeAttach: count('large objects freed that were made before the attach'),
+      every: count('allocations of any size inside the window'),
+    }),
+  },
+  events: {
+    large: event('The Go heap took a span for one large object.', {
+      address: address('first byte of the object'),
+      sizeBytes: bytesCount('bytes of its span: the request rounded up to pages of 8 KiB'),
+      stack: stackId('the Go stack that made it'),
+      goid: goid('goroutine that made it'),
+      comm: comm(),
+      tid: tid('thread that made it'),
+      pointerFree: bool('the object holds no pointers'),
+    }),
+    free: event('The span of a large object went back to the Go heap.', {
+      address: address('first byte of the object'),
+      sizeBytes: bytesCount('bytes of its span'),
+      tid: tid('thread that swept it'),
+    }),
+    every: event('Any Go allocation inside the window that `windowMs` opened.', {
+      sizeBytes: bytesCount('bytes requested'),
+      type: address('runtime type of the object, 0 for memory without pointers'),
+      stack: stackId('the Go stack that allocated'),
+      goid: goid('goroutine that allocated'),
+      tid: tid('thread that allocated'),
+    }),
+  },
+  maps: {
+    live: hash({
+      about: 'aggregate: address → large object not freed yet',
+      key: address(),
+      value: 'live',
+      maxEntries: param('maxLive'),
+    }),
+    byStack: hash({
+      about: 'aggregate: stack → what it made and what of that was freed',
+      key: stackId(),
+      value: 'stackTotals',
+      maxEntries: param('maxStacks'),
+    }),
+    everyByStack: hash({
+      about: 'aggregate: stack → all its allocations inside the window',
+      key: stackId(),
+      value: 'everyTotals',
+      maxEntries: param('maxStacks'),
+    }),
+    totals: percpuArray({
+      about: 'aggregate: one entry, everything counted',
+      value: 'totals',
+      maxEntries: 1,
+    }),
+    window: arrayMap({
+      about: 'one entry: when the first allocation of any size was seen, 0 before',
+      value: ktimeNs(),
+      maxEntries: 1,
+    }),
+  },
+  params: {
+    maxLive: param(u32('most large objects that may be live at once; more are counted as lost'), {
+      default: 65536,
+    }),
+    maxStacks: param(u32('most different stacks'), { default: 8192 }),
+    windowMs: param(u32('milliseconds during which every allocation is reported; 0: none is'), {
+      default: 0,
+    }),
+  },
+  attach: [
+    point('large', {
+      about: 'birth of a large object',
+      oneOf: [
+        goCall({
+          name: 'alloc-large-call',
+          program: 'large_call',
+          caller: 'runtime.(*mcache).allocLarge',
+          callee: 'runtime.(*mspan).initHeapBits',
+        }),
+        goReturn('runtime.(*mcache).allocLarge', {
+          name: 'alloc-large-return',
+          program: 'large_span_return',
+        }),
+        goReturn('runtime.mallocgcLarge', {
+          name: 'mallocgc-large-return',
+          program: 'large_object_return',
+          limits: 'does not say whether the object holds pointers',
+        }),
+        goReturn('runtime.(*mheap).alloc', {
+          name: 'mheap-alloc-return',
+          program: 'any_span_return',
+          limits: 'is also hit whenever the heap takes a span for small objects',
+        }),
+      ],
+    }),
+    point('free', {
+      about: 'death of a large object: its span goes back to the heap',
+      oneOf: [
+        goEntry('runtime.(*mheap).freeSpanLocked', {
+          name: 'free-span-entry',
+          program: 'span_freed',
+          limits:
+            'the garbage collector sweeps lazily: a death is seen up to one cycle after the object ' +
+            'became unreachable',
+        }),
+      ],
+    }),
+    point('every', {
+      about: 'any Go allocation, inside a bounded window',
+      need: 'optional',
+      oneOf: [
+        goEntry('runtime.mallocgc', {
+          name: 'mallocgc-entry',
+          program: 'every_alloc',
+          limits: 'Go 1.27 serves most objects of up to 80 bytes without this function',
+        }),
+      ],
+    }),
+  ],
+});
