@@ -1,0 +1,30 @@
+/**
+ * Which frame of a stack a person would name: the C function that called the allocator, and the Go
+ * function that owns the call. The fact a reader gets wrong: between the two lie frames that
+ * nobody wrote (cgo's generated wrappers, the runtime's switch of stacks), and they are skipped.
+ */
+import type { Frame } from './observation.js';
+
+/** The function that called the allocator, or a phrase when its frame is not known. */
+export function callerOf(frames: readonly Frame[]): string {
+  const first = frames.find(frame => frame.kind === 'c') ?? frames[0];
+  return first?.function ?? 'code whose stack is not known';
+}
+
+/** The innermost Go frame that somebody wrote; undefined for a stack without Go frames. */
+export function ownerOf(frames: readonly Frame[]): Frame | undefined {
+  const written = frames.filter(frame => frame.kind === 'go');
+  return written.find(frame => !isPlumbing(frame.function)) ?? written[0];
+}
+
+/** True for frames that cgo and the runtime put between a C function and its Go owner. */
+export function isPlumbing(name: string): boolean {
+  return /^runtime\.|^runtime\/cgo\.|\._Cfunc_|\._cgo|^_cgo|^crosscall|^x_cgo/.test(name);
+}
+
+/** ` (file.c:12)` with the last two parts of the path, or nothing. */
+export function placeOf(frame: Frame | undefined): string {
+  if (frame?.file === undefined) return '';
+  const file = frame.file.split('/').slice(-2).join('/');
+  return ` (${file}${frame.line === undefined ? '' : `:${frame.line}`})`;
+}

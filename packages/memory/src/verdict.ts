@@ -1,0 +1,223 @@
+/**
+ * The verdict: one class, one sentence, one next step. The fact a reader gets wrong: "none" is a
+ * claim too. It is only made as strongly as the probes saw, and what they missed stands in the
+ * sentence, not in a footnote.
+ */
+import { ACCUSED_BYTES_MIN } from './accusation.js';
+import type { CHeapTotals, GrowthPlace, StackFinding, Verdict } from './analysis.js';
+import type { Credit } from './doubts.js';
+import type { GoHeapTrend } from './go-heap.js';
+import type { Growth } from './growth.js';
+import type { Observation } from './observation.js';
+import { formatBytes, formatDuration, formatRate } from './quantity.js';
+import { callerOf, ownerOf, placeOf } from './stack-names.js';
+import { growthOf } from './trend.js';
+
+/** Growth of a part of RSS below this is not called growth. */
+const GROWTH_MIN_BYTES = 2 * 1024 * 1024;
+
+/** What the verdict is reached from. */
+export interface VerdictInput {
+  readonly seen: Observation;
+  readonly minAgeNs: number;
+  readonly suspects: readonly StackFinding[];
+  readonly growth: Growth;
+  readonly goTrend: GoHeapTrend | undefined;
+  readonly cCredit: Credit;
+  readonly goCredit: Credit;
+  readonly faultDoubts: readonly string[];
+  readonly cTotals?: CHeapTotals;
+}
+
+type Claim = Pick<Verdict, 'class' | 'sentence' | 'next' | 'where'>;
+
+/** Reaches the verdict. The first of leak, retention, unexplained growth and nothing that holds. */
+export function reachVerdict(input: VerdictInput): Verdict {
+  const caveats = gatherCaveats(input);
+  const claim =
+    claimBlind(input) ??
+    claimSuspects(input, caveats.length > 0) ??
+    claimRetention(input) ??
+    claimShort(input) ??
+    claimNotExplained(input) ??
+    claimNothing(input, caveats);
+  return {
+    ...claim,
+    notExplainedBytes: input.growth.notExplainedBytes,
+    caveats,
+    ...(input.cCredit.blind === undefined ? {} : { failed: input.cCredit.blind }),
+  };
+}
+
+function gatherCaveats(input: VerdictInput): string[] {
+  const { seen, cCredit, goCredit, faultDoubts, goTrend } = input;
+  const ended: Partial<Record<Observation['ended'], string>> = {
+    'target-exited': 'the target exited during the trace: which pages were resident is not known',
+    interrupted: 'the trace was interrupted: the window is shorter than asked for',
+    error: 'the trace ended with an error: the window is shorter than asked for',
+  };
+  return [
+    ...(cCredit.blocked === undefined ? [] : [cCredit.blocked]),
+    ...cCredit.doubts,
+    ...(goCredit.blocked === undefined ? [] : [goCredit.blocked]),
+    ...goCredit.doubts,
+    ...faultDoubts,
+    ...(goTrend?.doubts ?? []),
+    ...(goTrend === undefined ? ['the Go heap counters could not be read'] : []),
+    ...[ended[seen.ended] ?? []].flat(),
+  ];
+}
+
+function claimBlind({ cCredit, growth }: VerdictInput): Claim | undefined {
+  if (cCredit.blind === undefined) return undefined;
+  return {
+    class: 'unexplained',
+    sentence: `The trace saw nothing where there was something to see: ${cCredit.blind}.`,
+    next: 'Run `sonde doctor`, and try another attach alternative with --attach.',
+    where: growth.notExplained ? 'elsewhere' : 'c-heap',
+  };
+}
+
+function claimSuspects(input: VerdictInput, doubted: boolean): Claim | undefined {
+  const first = input.suspects[0];
+  if (first === undefined) return undefined;
+  return first.heap === 'c' ? claimLeak(input, first, doubted) : claimLarge(input, first);
+}
+
+function claimLeak(input: VerdictInput, first: StackFinding, doubted: boolean): Claim {
+  const same = input.suspects.filter(it => it.class === 'c-leak');
+  const rate = same.reduce((sum, it) => sum + it.bytesPerSecond, 0);
+  const bytes = same.reduce((sum, it) => sum + it.bytes, 0);
+  const owner = ownerOf(first.frames);
+  const caller = callerOf(first.frames);
+  const who = `${caller}${owner === undefined ? '' : `, called from Go ${owner.function},`}`;
+  const window = formatDuration(Math.min(input.cCredit.endNs, input.seen.durationNs));
+  const verb = losesTrust(input.cCredit) && doubted ? 'probably leaks' : 'leaks';
+  const others =
+    same.length === 1
+      ? ''
+      : `; with ${same.length - 1} more ${same.length === 2 ? 'stack' : 'stacks'} ` +
+        `${formatBytes(bytes)} at ${formatRate(rate)}`;
+  const sentence =
+    `C memory ${verb} at ${formatRate(first.bytesPerSecond)}: ${who} holds ` +
+    `${formatBytes(first.bytes)} that it allocated within ${window} and did not free${others}.`;
+  const origin = placeOf(first.frames.find(frame => frame.kind === 'c'));
+  const path = owner === undefined ? '' : `, on the path from ${owner.function}${placeOf(owner)}`;
+  const next = `Look for the missing free of what ${caller}${origin} allocates${path}.`;
+  return { class: 'c-leak', sentence, next, where: 'c-heap' };
+}
+
+/** Losses and a brake make "leaks" a "probably leaks"; a rare allocator that is not attached not. */
+function losesTrust(credit: Credit): boolean {
+  return (
+    credit.missedDeaths > 0 || credit.doubts.some(doubt => /lost something|taken off/.test(doubt))
+  );
+}
+
+function claimLarge(input: VerdictInput, first: StackFinding): Claim {
+  const trend = input.goTrend!;
+  const owner = ownerOf(first.frames)?.function ?? callerOf(first.frames);
+  return {
+    class: 'go-retention',
+    sentence:
+      `The Go heap retains more and more, ${formatRate(trend.bytesPerSecond)}: large objects ` +
+      `allocated in ${owner} hold ${formatBytes(first.bytes)} and grow by ` +
+      `${formatRate(first.bytesPerSecond)}.`,
+    next: `Find what keeps the objects of ${owner} reachable: compare two pprof heap profiles.`,
+    where: 'go-heap',
+  };
+}
+
+function claimRetention({ goTrend, goCredit }: VerdictInput): Claim | undefined {
+  if (goTrend?.retains !== true) return undefined;
+  const large =
+    goCredit.blocked === undefined
+      ? 'no stack of large objects accounts for it, so it is many small ones'
+      : goCredit.blocked;
+  return {
+    class: 'go-retention',
+    sentence:
+      `The Go heap retains ${formatBytes(goTrend.retainedBytes)} more after collections than ` +
+      `before, ${formatRate(goTrend.bytesPerSecond)}; ${large}.`,
+    next: 'Compare two pprof heap profiles (inuse_space) taken a minute apart.',
+    where: 'go-heap',
+  };
+}
+
+/** The C heap grew, and the window is too short for anything in it to have become old. */
+function claimShort(input: VerdictInput): Claim | undefined {
+  const { seen, minAgeNs, cTotals, cCredit } = input;
+  const windowNs = Math.min(seen.durationNs, cCredit.endNs);
+  if (cTotals === undefined || windowNs >= 1.4 * minAgeNs) return undefined;
+  const grown = growthOf(cTotals.held);
+  if (grown < Math.max(ACCUSED_BYTES_MIN, 0.5 * GROWTH_MIN_BYTES)) return undefined;
+  return {
+    class: 'unexplained',
+    sentence:
+      `The C heap grew by ${formatBytes(grown)} in ${formatDuration(windowNs)}, too short a time ` +
+      `to tell a leak from traffic: nothing can be accused before it is ${formatDuration(minAgeNs)} old.`,
+    next: `Trace for at least ${formatDuration(4 * minAgeNs)} (--duration).`,
+    where: 'c-heap',
+  };
+}
+
+function claimNotExplained(input: VerdictInput): Claim | undefined {
+  const { growth, seen, cCredit } = input;
+  if (!growth.notExplained) return undefined;
+  const watched = cCredit.blocked === undefined && seen.cgo;
+  const parts = watched
+    ? 'neither the C heap nor the Go heap explains'
+    : `the Go heap does not explain${seen.cgo ? ' (the C heap could not be followed)' : ''}`;
+  return {
+    class: 'unexplained',
+    sentence:
+      `RSS grew by ${formatBytes(growth.rssBytes)} in ${formatDuration(seen.durationNs)}, and ` +
+      `${parts} ${formatBytes(growth.notExplainedBytes)} of it.`,
+    next: watched
+      ? 'Look for direct mmap or an allocator of its own: compare /proc/PID/smaps over a minute.'
+      : 'Run `sonde doctor` and mend what keeps the C heap from being watched, then trace again.',
+    where: 'elsewhere',
+  };
+}
+
+function claimNothing(input: VerdictInput, caveats: readonly string[]): Claim {
+  const { growth, seen } = input;
+  const window = formatDuration(seen.durationNs);
+  const place = placeOfGrowth(growth);
+  const grown =
+    Math.abs(growth.rssBytes) < GROWTH_MIN_BYTES
+      ? `RSS stayed within ${formatBytes(Math.abs(growth.rssBytes))} over ${window}`
+      : `RSS ${growth.rssBytes > 0 ? 'grew' : 'shrank'} by ${formatBytes(Math.abs(growth.rssBytes))} over ${window}`;
+  const part = place === 'nowhere' ? '' : `, ${PLACE_WORDS[place]}`;
+  const sentence =
+    caveats.length === 0
+      ? `No leak: ${grown}${part}, and nothing that is held keeps growing.`
+      : `No leak was seen, which is not proof: ${grown}${part}; ${caveats[0]}.`;
+  return {
+    class: 'none',
+    sentence,
+    next: `If RSS grows slowly, trace longer (--duration 5m); a leak under ${formatBytes(ACCUSED_BYTES_MIN)} in one window is not accused.`,
+    where: place,
+  };
+}
+
+const PLACE_WORDS: Readonly<Record<Exclude<GrowthPlace, 'nowhere'>, string>> = {
+  'c-heap': 'most of it C memory that its owners may still free',
+  'go-heap': 'most of it in the Go heap, which does not retain it',
+  'go-stacks': 'most of it goroutine stacks',
+  files: 'most of it pages of mapped files',
+  elsewhere: 'in no part that keeps growing',
+};
+
+/** The part of RSS that grew most, where RSS grew at all. */
+function placeOfGrowth(growth: Growth): GrowthPlace {
+  if (growth.rssBytes < GROWTH_MIN_BYTES) return 'nowhere';
+  const parts: readonly (readonly [GrowthPlace, number])[] = [
+    ['c-heap', growth.cHeapResidentBytes ?? 0],
+    ['go-heap', Math.max(growth.goHeapInUseBytes ?? 0, growth.goHeapKeptBytes ?? 0)],
+    ['go-stacks', growth.goStacksBytes ?? 0],
+    ['files', growth.fileBytes + growth.shmemBytes],
+    ['elsewhere', growth.notExplainedBytes],
+  ];
+  return parts.reduce((most, part) => (part[1] > most[1] ? part : most))[0];
+}
