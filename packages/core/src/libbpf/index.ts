@@ -33,6 +33,7 @@ export {
   type MapShape,
 } from './maps.js';
 export { BpfObject, type ObjectMap, type ObjectProgram, type RefusedLoad } from './object.js';
+export { openPerfUprobe, type PerfUprobe } from './perf-uprobe.js';
 export { listenToLibbpf, silenceLibbpf, type PrintListener } from './print.js';
 export {
   BPF_TRACE_UPROBE_MULTI,

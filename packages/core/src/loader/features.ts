@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import {
   closeFd,
+  closeFdAsync,
   createMap,
   createUprobeMultiLink,
   Errno,
@@ -122,45 +123,50 @@ function linkToSelf(code: MachineCode, program: CountingProgram): number {
   });
 }
 
-function uprobeMulti(): Answer {
-  return attempt('a uprobe_multi link was attached to our own code', () => {
-    const code = new MachineCode();
-    try {
-      const program = new CountingProgram('uprobeMulti');
-      try {
-        closeFd(linkToSelf(code, program));
-      } finally {
-        program.close();
-      }
-    } finally {
-      code.close();
-    }
-  });
-}
-
 const SELF_TEST_HITS = 10;
 
+/** What one link on our own code shows about uprobe_multi. */
+interface MultiAnswers {
+  readonly link: Answer;
+  readonly process: Answer;
+}
+
 /**
- * Whether uprobe_multi's pid means the process: a thread of our pool runs probed code while the
- * link is limited to our pid. Before 6.10 (and stable backports of 46ba0e49b642) it matched the
- * main thread alone, and these hits were not seen.
+ * Attaches a link limited to our pid and lets a thread of our pool, not the main one, run the
+ * probed code. Before 6.10 (and stable backports of 46ba0e49b642) the kernel compared the pid with
+ * the thread's, and none of these hits was seen.
  */
-async function uprobeMultiProcess(): Promise<Answer> {
-  const link = await feature('uprobeMulti');
-  if (!link.available) return { ...no(link.evidence), conclusive: false };
+async function testMultiLink(): Promise<MultiAnswers> {
   const code = new MachineCode();
-  const program = new CountingProgram('uprobeMulti');
-  try {
-    const fd = linkToSelf(code, program);
-    await code.runLoopOnThread(SELF_TEST_HITS);
-    const seen = program.count();
-    closeFd(fd);
-    const evidence = `${seen} of ${SELF_TEST_HITS} hits by another thread of our process were seen`;
-    return seen === SELF_TEST_HITS ? yes(evidence) : no(evidence);
-  } finally {
-    program.close();
+  let program: CountingProgram | undefined;
+  let fd = -1;
+  const link = attempt('a uprobe_multi link was attached to our own code', () => {
+    program = new CountingProgram('uprobeMulti');
+    fd = linkToSelf(code, program);
+  });
+  if (!link.available || program === undefined) {
+    program?.close();
     code.close();
+    return { link, process: link };
   }
+  await code.runLoopOnThread(SELF_TEST_HITS);
+  const seen = program.count();
+  const counter = program;
+  void closeFdAsync(fd).then(() => {
+    counter.close();
+    code.close();
+  });
+  const evidence = `${seen} of ${SELF_TEST_HITS} hits by another thread of our process were seen`;
+  return { link, process: seen === SELF_TEST_HITS ? yes(evidence) : no(evidence) };
+}
+
+let multiAnswers: Promise<MultiAnswers> | undefined;
+
+async function askMulti(): Promise<MultiAnswers> {
+  multiAnswers ??= testMultiLink();
+  const answers = await multiAnswers;
+  if (!answers.link.conclusive) multiAnswers = undefined;
+  return answers;
 }
 
 function kernelTypes(): Answer {
@@ -191,8 +197,8 @@ function softwareEvents(): Answer {
 const FEATURES = {
   ringBuffer: { since: '5.8', probe: ringBuffer },
   perfUprobe: { since: '4.17', probe: () => device('uprobe') },
-  uprobeMulti: { since: '6.6', probe: uprobeMulti },
-  uprobeMultiProcess: { since: '6.10', probe: uprobeMultiProcess },
+  uprobeMulti: { since: '6.6', probe: async () => (await askMulti()).link },
+  uprobeMultiProcess: { since: '6.10', probe: async () => (await askMulti()).process },
   cookies: { since: '5.15', probe: cookies },
   pidNamespace: { since: '5.7', probe: pidNamespace },
   kprobe: { since: '4.17', probe: () => device('kprobe') },

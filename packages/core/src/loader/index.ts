@@ -1,0 +1,42 @@
+/**
+ * From an object file to attached programs. All that depends on the running kernel is decided here,
+ * and nowhere else.
+ */
+export {
+  attachKernel,
+  attachUser,
+  isUserKind,
+  parseCpuList,
+  requireFeature,
+  usesMultiLinks,
+  type AttachContext,
+  type UserKind,
+  type UserPlace,
+} from './attach.js';
+export {
+  checkSchemaHash,
+  CONFIG_SECTION,
+  writeConfig,
+  type ProbeConfig,
+  type TargetConfig,
+} from './config-section.js';
+export { CountingProgram } from './counting-program.js';
+export {
+  feature,
+  FEATURE_NAMES,
+  Features,
+  type Feature,
+  type FeatureName,
+  type FeatureOverrides,
+} from './features.js';
+export {
+  hostArch,
+  loadProbe,
+  readProbeObject,
+  refusalError,
+  snakeCase,
+  type Arch,
+  type LoadedProbe,
+  type LoadPlan,
+} from './probe-object.js';
+export { readVerifierLog, shortSummary, type VerifierVerdict } from './verifier-log.js';

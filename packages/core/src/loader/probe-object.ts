@@ -1,0 +1,152 @@
+/**
+ * A probe's BPF object from file to loaded programs. The fact that is easy to get wrong: libbpf
+ * loads all or nothing, so an alternative that this kernel refuses (a trampoline without its
+ * function, say) is found by failing, and the object is opened again without it.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { LoadError } from '../errors.js';
+import {
+  BPF_TRACE_UPROBE_MULTI,
+  BpfObject,
+  type MapHandle,
+  type RefusedLoad,
+} from '../libbpf/index.js';
+import type { MapIr, ProbeIr } from '../schema/index.js';
+import { CONFIG_SECTION, writeConfig, type ProbeConfig } from './config-section.js';
+import { readVerifierLog, shortSummary } from './verifier-log.js';
+
+/** Names of the BPF objects' architectures. */
+export type Arch = 'x86_64' | 'arm64';
+
+/** The architecture of this process. Throws LoadError on others than the two that are supported. */
+export function hostArch(): Arch {
+  if (process.arch === 'x64') return 'x86_64';
+  if (process.arch === 'arm64') return 'arm64';
+  throw new LoadError(`load a probe: no objects exist for architecture ${process.arch}`);
+}
+
+/**
+ * Reads a probe's object file for this machine from `objectBase`, or from the folder that the
+ * environment variable SONDE_OBJECT_DIR names. Throws LoadError when it is not there.
+ */
+export function readProbeObject(ir: ProbeIr, objectBase: URL): Uint8Array {
+  const file = `${ir.name}.${hostArch()}.bpf.o`;
+  const directory = process.env['SONDE_OBJECT_DIR'];
+  const path =
+    directory === undefined || directory === ''
+      ? fileURLToPath(new URL(file, objectBase))
+      : `${directory}/${file}`;
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LoadError(
+      `load probe ${ir.name}: ${reason}`,
+      {},
+      { cause, hint: `build it: npx nx run probe-${ir.name}:bpf` },
+    );
+  }
+}
+
+/** Everything that is decided before the kernel sees the object. */
+export interface LoadPlan {
+  readonly ir: ProbeIr;
+  readonly bytes: Uint8Array;
+  readonly config: ProbeConfig;
+  /** Maps of the session that replace the object's own, by name. */
+  readonly shared: ReadonlyMap<string, MapHandle>;
+  /** Sizes by map name that override the schema's. */
+  readonly mapEntries: Readonly<Record<string, number>>;
+  /** Programs to load; all others stay out. */
+  readonly programs: ReadonlySet<string>;
+  /** Programs that will be attached by uprobe_multi links. */
+  readonly multiPrograms: ReadonlySet<string>;
+}
+
+/** `maxLive` → `max_live`: the name of a schema's map in C. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+}
+
+function mapSize(map: MapIr, plan: LoadPlan): number {
+  const override = plan.mapEntries[map.name];
+  if (override !== undefined) return override;
+  if (typeof map.maxEntries === 'number') return map.maxEntries;
+  const { param } = map.maxEntries;
+  const set = plan.config.params[param];
+  if (set !== undefined) return set;
+  const declared = plan.ir.params.find(each => each.name === param);
+  if (declared === undefined) throw new LoadError(`size map ${map.name}: no parameter ${param}`);
+  return declared.default;
+}
+
+function prepare(object: BpfObject, plan: LoadPlan): void {
+  if (!object.hasMap(CONFIG_SECTION)) {
+    throw new LoadError(
+      `load probe ${plan.ir.name}: its object has no section ${CONFIG_SECTION}`,
+    );
+  }
+  writeConfig(object.initialValue(CONFIG_SECTION), plan.ir, plan.config);
+  for (const map of plan.ir.maps) {
+    const name = snakeCase(map.name);
+    if (object.hasMap(name)) object.setMaxEntries(name, mapSize(map, plan));
+  }
+  for (const [name, map] of plan.shared) {
+    if (object.hasMap(name)) object.reuseMap(name, map.fd);
+  }
+  for (const name of object.programNames) object.setAutoload(name, plan.programs.has(name));
+  for (const name of plan.multiPrograms) {
+    if (plan.programs.has(name)) object.setExpectedAttachType(name, BPF_TRACE_UPROBE_MULTI);
+  }
+}
+
+/** The error for a refused load: one line, the C source line, and the whole log. */
+export function refusalError(subject: string, refused: RefusedLoad): LoadError {
+  const verdict = readVerifierLog(refused.verifierLog);
+  const said = shortSummary(verdict);
+  const last = refused.messages.at(-1)?.replace(/^libbpf: /, '') ?? `errno ${refused.errno}`;
+  const summary = said === '' ? last : said;
+  const where = verdict.source === '' ? '' : `, at: ${verdict.source}`;
+  const program = refused.program === '' ? '' : `, program ${refused.program}`;
+  return new LoadError(`load ${subject}${program}: ${summary}${where}`, {
+    program: refused.program,
+    summary,
+    source: verdict.source,
+    log: [refused.messages.join('\n'), refused.verifierLog].filter(part => part !== '').join('\n'),
+    errno: refused.errno,
+  });
+}
+
+/** A loaded object, and the programs that had to be left out, each with the reason. */
+export interface LoadedProbe {
+  readonly object: BpfObject;
+  readonly refused: ReadonlyMap<string, LoadError>;
+}
+
+/**
+ * Opens, prepares and loads. A program in `optional` that the kernel refuses is left out and the
+ * rest tried again. Throws LoadError for any other refusal; nothing stays open then.
+ */
+export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): LoadedProbe {
+  const refused = new Map<string, LoadError>();
+  const programs = new Set(plan.programs);
+  for (;;) {
+    const object = new BpfObject(plan.ir.name, plan.bytes);
+    let failure: LoadError;
+    try {
+      prepare(object, { ...plan, programs });
+      const answer = object.load();
+      if (answer === undefined) return { object, refused };
+      failure = refusalError(`probe ${plan.ir.name}`, answer);
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+    object.close();
+    const { program } = failure;
+    if (!programs.has(program) || !optional.has(program)) throw failure;
+    refused.set(program, failure);
+    programs.delete(program);
+  }
+}
