@@ -124,7 +124,7 @@ export class ElfFile {
     return (this.#dynamicSymbols ??= readSymbols(this, c.SHT_DYNSYM));
   }
 
-  /** All notes, from segments where there are any, else from sections. */
+  /** All notes, from sections where there are any, else from segments. */
   get notes(): readonly ElfNote[] {
     return (this.#notes ??= readNotes(this));
   }

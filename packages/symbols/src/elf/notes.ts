@@ -35,13 +35,16 @@ function parseNotes(bytes: Uint8Array): ElfNote[] {
   return notes;
 }
 
-/** Every note of the file. A damaged note ends its table; the notes before it are kept. */
+/**
+ * Every note of the file, from sections, or from segments where there are no sections: Go's
+ * linker leaves the GNU note out of its PT_NOTE segment. A damaged note ends its table.
+ */
 export function readNotes(elf: ElfFile): ElfNote[] {
-  const segments = elf.segments.filter(s => s.type === PT_NOTE);
-  if (segments.length > 0) {
-    return segments.flatMap(s => parseNotes(elf.reader.read(s.offset, s.fileBytes)));
-  }
-  return elf.sections.filter(s => s.type === SHT_NOTE).flatMap(s => parseNotes(elf.sectionBytes(s)));
+  const sections = elf.sections.filter(s => s.type === SHT_NOTE);
+  if (sections.length > 0) return sections.flatMap(s => parseNotes(elf.sectionBytes(s)));
+  return elf.segments
+    .filter(s => s.type === PT_NOTE)
+    .flatMap(s => parseNotes(elf.reader.read(s.offset, s.fileBytes)));
 }
 
 /** The GNU build ID among notes, in lower-case hexadecimal; undefined where there is none. */

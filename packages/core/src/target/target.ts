@@ -1,0 +1,229 @@
+/**
+ * The traced process: what it is, where its code lies, what its memory holds. What a reader would
+ * get wrong: everything here that needs the live process says so; names do not, because the
+ * mapped files are kept open from the first snapshot on.
+ */
+import {
+  type Arch,
+  findRuntimeGlobals,
+  findTlsG,
+  goBuildId,
+  type GoProgram,
+  type InstructionReader,
+  openInstructionReader,
+  type TlsG,
+} from '@sonde/symbols';
+import { type AttachLocation, resolveAttach, type TargetAttachIr } from './attach-places.js';
+import { GoCounterReader } from './go-counters.js';
+import { type AddressRange, MemoryReader } from './memory-reader.js';
+import { type Module, ModuleTable } from './modules.js';
+import * as open from './open-target.js';
+import { kilobytes, type MapEntry, type ProcStat, readKeyed, readStat } from './proc.js';
+import { type TargetConfig, targetConfig } from './target-config.js';
+
+/** What a report says of the target. */
+export interface TargetInfo {
+  readonly pid: number;
+  /** Path of the program as the target sees it. */
+  readonly exe: string;
+  readonly arch: Arch;
+  /** Version string of the Go release, such as `go1.26.8`. */
+  readonly goRelease: string;
+  /** GNU build ID in hexadecimal, else Go's own, else empty. */
+  readonly buildId: string;
+  /** When it started, in nanoseconds since boot. */
+  readonly startTimeNs: number;
+  readonly cgo: boolean;
+  readonly stripped: boolean;
+  readonly pie: boolean;
+  readonly goAbi: 0 | 1;
+  /** By which means the runtime's offsets are known, such as `exact table 1.26/x86_64`. */
+  readonly tableRung: string;
+}
+
+/** One reading of the target's memory figures, all in bytes; `cpuNs` is the CPU time so far. */
+export interface MemorySample {
+  readonly rssBytes: number;
+  readonly anonBytes: number;
+  readonly fileBytes: number;
+  readonly shmemBytes: number;
+  readonly goHeapInUseBytes?: number;
+  readonly goHeapIdleBytes?: number;
+  readonly goHeapReleasedBytes?: number;
+  readonly goStacksBytes?: number;
+  readonly cpuNs: number;
+}
+
+const EXIT_POLL_MS = 50;
+
+interface Parts {
+  readonly info: TargetInfo;
+  readonly go: GoProgram;
+  readonly table: ModuleTable;
+  readonly executable: Module;
+  readonly memory: MemoryReader;
+  readonly instructions: InstructionReader;
+  readonly tlsG: TlsG | undefined;
+  readonly counters: GoCounterReader | undefined;
+}
+
+/** An opened target; close it when done. */
+export class Target {
+  readonly info: TargetInfo;
+  /** What the program's file says of its Go side. */
+  readonly go: GoProgram;
+  readonly #parts: Parts;
+  readonly #config: TargetConfig;
+
+  constructor(parts: Parts) {
+    this.info = parts.info;
+    this.go = parts.go;
+    this.#parts = parts;
+    this.#config = targetConfig(parts.info.pid, parts.go, parts.executable, parts.tlsG);
+  }
+
+  /** Values of `struct sonde_target` by schema name, but for those that the session decides. */
+  config(): TargetConfig {
+    return this.#config;
+  }
+
+  /** Places of an attach alternative; throws UnsupportedError where the target lacks it. */
+  resolve(attach: TargetAttachIr): AttachLocation[] {
+    const { go, instructions, executable, table } = this.#parts;
+    return resolveAttach({ modules: table.modules, executable, go, instructions }, attach);
+  }
+
+  /** The last snapshot of all mappings. */
+  maps(): readonly MapEntry[] {
+    return this.#parts.table.entries;
+  }
+
+  /** Every file with code that was ever seen mapped, with build ID and load bias. */
+  modules(): readonly Module[] {
+    return this.#parts.table.modules;
+  }
+
+  /** The module whose code holds a runtime address, or undefined. */
+  moduleAt(address: bigint): Module | undefined {
+    return this.#parts.table.at(address);
+  }
+
+  /** Takes a new snapshot of the mappings; false, and nothing changes, once the target is gone. */
+  refreshMaps(): boolean {
+    return this.#parts.table.refresh();
+  }
+
+  /** Bytes of the live target's memory; throws UsageError where nothing is mapped. */
+  readMemory(address: bigint, length: number): Uint8Array {
+    return this.#parts.memory.read(address, length);
+  }
+
+  /** Resident bytes per range, by the page table's present bits. Needs the live target. */
+  residentPages(ranges: readonly AddressRange[]): number[] {
+    return this.#parts.memory.residentBytes(ranges);
+  }
+
+  /**
+   * RSS by kind and Go's own counters. The Go figures are absent where they cannot be found or
+   * contradict themselves. Throws UsageError once the target is gone.
+   */
+  memorySample(): MemorySample {
+    const { pid } = this.info;
+    try {
+      const rollup = readKeyed(`/proc/${pid}/smaps_rollup`);
+      const rssBytes = kilobytes(rollup, 'Rss');
+      const anonBytes = kilobytes(rollup, 'Anonymous');
+      const shmemBytes = kilobytes(readKeyed(`/proc/${pid}/status`), 'RssShmem');
+      return {
+        rssBytes,
+        anonBytes,
+        fileBytes: Math.max(0, rssBytes - anonBytes - shmemBytes),
+        shmemBytes,
+        ...this.#parts.counters?.read(),
+        cpuNs: readStat(pid).cpuNs,
+      };
+    } catch (error) {
+      throw open.exitedMeanwhile(pid, error);
+    }
+  }
+
+  /** CPU time of the target so far, in nanoseconds (10 ms steps); undefined once it is gone. */
+  cpuNs(): number | undefined {
+    return this.#liveStat()?.cpuNs;
+  }
+
+  /** Resolves when the target has exited (a zombie has), checked every 50 ms. */
+  async exited(signal?: AbortSignal): Promise<void> {
+    while (this.#liveStat() !== undefined && signal?.aborted !== true) {
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, EXIT_POLL_MS);
+        signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      });
+    }
+  }
+
+  /** Closes all files; names and memory can no longer be read after that. */
+  close(): void {
+    this.#parts.memory.close();
+    this.#parts.table.close();
+  }
+
+  /** The process's stat while it is the same process and alive. */
+  #liveStat(): ProcStat | undefined {
+    try {
+      const stat = readStat(this.info.pid);
+      const same = stat.startTimeNs === this.info.startTimeNs;
+      return same && stat.state !== 'Z' && stat.state !== 'X' ? stat : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Opens a running Go program. Throws UsageError with a hint for a pid that cannot be traced (no
+ * such process, no rights, kernel thread, thread, 32-bit, foreign architecture, not Go), and
+ * UnsupportedError for a Go release without tables. Costs some 30 ms.
+ */
+export async function openTarget(pid: number): Promise<Target> {
+  const stat = open.checkProcess(pid);
+  const exe = open.checkExecutable(pid);
+  open.checkArchitecture(pid, exe);
+  const table = new ModuleTable(pid);
+  let memory: MemoryReader | undefined;
+  try {
+    if (!table.refresh()) throw open.exitedMeanwhile(pid);
+    const executable = table.modules.find(m => m.executable);
+    if (executable?.elf === undefined) throw open.exitedMeanwhile(pid);
+    const { elf } = executable;
+    const go = open.checkGoProgram(pid, exe, elf);
+    const instructions = await openInstructionReader(elf.arch);
+    try {
+      memory = new MemoryReader(pid);
+    } catch (error) {
+      throw open.noMemoryRights(pid, error);
+    }
+    const globals = findRuntimeGlobals(go, instructions);
+    const counters =
+      globals && new GoCounterReader(memory, go.offsets, globals, executable.bias);
+    const info: TargetInfo = {
+      pid,
+      exe,
+      arch: elf.arch,
+      goRelease: go.release.name,
+      buildId: elf.buildId ?? goBuildId(elf) ?? '',
+      startTimeNs: stat.startTimeNs,
+      cgo: go.cgo,
+      stripped: go.stripped,
+      pie: go.pie,
+      goAbi: go.goAbi,
+      tableRung: `exact table ${go.offsets.key}`,
+    };
+    const tlsG = findTlsG(go, instructions);
+    return new Target({ info, go, table, executable, memory, instructions, tlsG, counters });
+  } catch (error) {
+    table.close();
+    memory?.close();
+    throw error;
+  }
+}
