@@ -83,9 +83,7 @@ function mapSize(map: MapIr, plan: LoadPlan): number {
 
 function prepare(object: BpfObject, plan: LoadPlan): void {
   if (!object.hasMap(CONFIG_SECTION)) {
-    throw new LoadError(
-      `load probe ${plan.ir.name}: its object has no section ${CONFIG_SECTION}`,
-    );
+    throw new LoadError(`load probe ${plan.ir.name}: its object has no section ${CONFIG_SECTION}`);
   }
   writeConfig(object.initialValue(CONFIG_SECTION), plan.ir, plan.config);
   for (const map of plan.ir.maps) {

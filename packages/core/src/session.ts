@@ -1,0 +1,321 @@
+/**
+ * The one file that joins the rooms: target → attach points → objects → events. The fact that is
+ * easy to get wrong: nothing is pinned anywhere, so whatever ends this process detaches everything;
+ * stop() only does it sooner, and reads what was still in the ring.
+ */
+import { UsageError } from './errors.js';
+import { closeFd, enableStatistics, liftMemlockLimit, type MapRows } from './libbpf/index.js';
+import { Features } from './loader/index.js';
+import { mapRing, RingReader, RingWakeup } from './ringbuf/index.js';
+import { judge } from './session/brake.js';
+import { calibrate, type Calibration } from './session/calibration.js';
+import { RecordRouter } from './session/record-router.js';
+import { type RunningProbe, SharedMaps } from './session/running-probe.js';
+import type {
+  AnyEventHandler,
+  AttachedProbe,
+  BrakeAction,
+  EventHandler,
+  LossCounts,
+  Losses,
+  Session,
+  SessionEnd,
+  SessionOptions,
+  SessionTarget,
+  TracingCost,
+} from './session/session-types.js';
+import { StackReader } from './session/stack-reader.js';
+import { startProbe } from './session/start-probe.js';
+import { openTarget, type Target } from './target/index.js';
+
+const RING_BYTES = 8 << 20;
+const MAX_OVERHEAD = 0.1;
+const TICK_MS = 1000;
+/** How long the kernel times our programs in one go: each run costs the target 50 ns more. */
+const TIMING_MS = 50;
+
+class RunningSession<T extends SessionTarget> implements Session<T> {
+  readonly process: T;
+  readonly ended: Promise<SessionEnd>;
+  readonly #options: SessionOptions;
+  readonly #closesTarget: boolean;
+  readonly #now: () => bigint;
+  readonly #calibration: Calibration;
+  readonly #shared = new SharedMaps();
+  readonly #router = new RecordRouter();
+  readonly #running: RunningProbe[] = [];
+  readonly #brake: BrakeAction[] = [];
+  readonly #watch = new AbortController();
+  #reader: RingReader | undefined;
+  #wakeup: RingWakeup | undefined;
+  #stacks = new StackReader(undefined);
+  #timer: NodeJS.Timeout | undefined;
+  #timing: { fd: number; timer: NodeJS.Timeout } | undefined;
+  #judgedAtNs = 0n;
+  #cpuAtStartNs = 0;
+  #lastCpuNs = 0;
+  #stopping: Promise<void> | undefined;
+  #closed = false;
+  #resolveEnd: (end: SessionEnd) => void = () => undefined;
+
+  constructor(target: T, options: SessionOptions, closesTarget: boolean) {
+    this.process = target;
+    this.#options = options;
+    this.#closesTarget = closesTarget;
+    this.#now = options.now ?? (() => process.hrtime.bigint());
+    this.#calibration = calibrate();
+    this.ended = new Promise(resolve => {
+      this.#resolveEnd = resolve;
+    });
+  }
+
+  get target(): T['info'] {
+    return this.process.info;
+  }
+
+  get probes(): readonly AttachedProbe[] {
+    return this.#running.map(probe => probe.shown);
+  }
+
+  /** Loads and attaches everything, then starts to listen. On error nothing is left. */
+  async start(): Promise<void> {
+    const { ringBytes = RING_BYTES, stacksMax, mapEntries = {}, probes, signal } = this.#options;
+    signal?.throwIfAborted();
+    liftMemlockLimit();
+    const features = await Features.ask(this.#options.features);
+    this.#cpuAtStartNs = this.process.cpuNs() ?? 0;
+    this.#lastCpuNs = this.#cpuAtStartNs;
+    try {
+      for (const request of probes) {
+        const eventBase = this.#router.add(request.module.ir);
+        const running = startProbe(request, eventBase, {
+          target: this.process,
+          features,
+          shared: this.#shared,
+          sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax },
+          mapEntries,
+          wakeupBytes: ringBytes / 4,
+        });
+        this.#running.push(running);
+      }
+      this.#listen(ringBytes);
+    } catch (error) {
+      await this.#takeBack();
+      throw error;
+    }
+  }
+
+  #listen(ringBytes: number): void {
+    const ring = this.#shared.get('sonde_ring');
+    this.#stacks = new StackReader(this.#shared.get('sonde_stacks'));
+    if (ring !== undefined) {
+      const reader = new RingReader(mapRing(ring.fd, ringBytes));
+      this.#reader = reader;
+      this.#wakeup = new RingWakeup(
+        ring.fd,
+        () => reader.step(this.#router.route),
+        error => this.#end({ reason: 'error', error }),
+      );
+    }
+    this.#judgedAtNs = this.#now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#time();
+    this.process.exited(this.#watch.signal).then(
+      () => this.#end({ reason: 'target-exited' }),
+      (error: unknown) => this.#end({ reason: 'error', error: asError(error) }),
+    );
+    const { signal } = this.#options;
+    if (signal?.aborted === true) this.#end({ reason: 'aborted' });
+    signal?.addEventListener('abort', () => this.#end({ reason: 'aborted' }), {
+      once: true,
+      signal: this.#watch.signal,
+    });
+  }
+
+  #tick(): void {
+    try {
+      this.process.refreshMaps();
+      this.refresh();
+      this.#applyBrake();
+      this.#time();
+    } catch (error) {
+      this.#end({ reason: 'error', error: asError(error) });
+    }
+  }
+
+  /** Lets the kernel time the programs for a moment, until each was timed once. */
+  #time(): void {
+    if (this.#timing !== undefined || this.#running.every(probe => probe.timed)) return;
+    let fd: number;
+    try {
+      fd = enableStatistics();
+    } catch {
+      return; // before 5.8, or not allowed: the cost is then the traps' alone
+    }
+    this.#timing = { fd, timer: setTimeout(() => this.#stopTiming(), TIMING_MS) };
+  }
+
+  #stopTiming(): void {
+    if (this.#timing === undefined) return;
+    clearTimeout(this.#timing.timer);
+    closeFd(this.#timing.fd);
+    this.#timing = undefined;
+  }
+
+  #applyBrake(): void {
+    const now = this.#now();
+    const elapsedNs = Number(now - this.#judgedAtNs);
+    this.#judgedAtNs = now;
+    const costs = this.#running.flatMap(probe => probe.recentCosts(this.#calibration));
+    const { maxOverhead = MAX_OVERHEAD, log } = this.#options;
+    if (maxOverhead === 'off') return;
+    const decision = judge(costs, elapsedNs, maxOverhead);
+    if (decision === undefined) return;
+    const running = this.#running.find(probe => probe.shown.name === decision.probe);
+    const held = running?.held.find(each => each.shown.point === decision.point);
+    if (running === undefined || held === undefined) return;
+    this.#brake.push({ atNs: now, ...decision });
+    held.shown.detachedAtNs = now;
+    held.shown.detachReason = decision.reason;
+    log?.(`brake: ${decision.probe}/${decision.point} detached: ${decision.reason}`);
+    void running.detach(held);
+  }
+
+  onEvent(probe: string, event: string, handler: EventHandler): void {
+    this.#router.on(probe, event, handler);
+  }
+
+  onEvents(handler: AnyEventHandler): void {
+    this.#router.onAny(handler);
+  }
+
+  drain(): number {
+    return this.#reader?.drain(this.#router.route) ?? 0;
+  }
+
+  readMap(probe: string, map: string): MapRows {
+    const running = this.#running.find(each => each.shown.name === probe);
+    if (running === undefined || this.#closed) {
+      const cause = this.#closed ? 'the session is closed' : 'the session has no such probe';
+      throw new UsageError(`read map ${map} of probe ${probe}: ${cause}`);
+    }
+    return running.rows(map);
+  }
+
+  stack(id: bigint): readonly bigint[] {
+    return this.#stacks.stack(id);
+  }
+
+  refresh(): void {
+    if (this.#closed) return;
+    for (const probe of this.#running) probe.refresh();
+    this.#lastCpuNs = this.process.cpuNs() ?? this.#lastCpuNs;
+  }
+
+  losses(): Losses {
+    const probes: Record<string, LossCounts> = {};
+    for (const probe of this.#running) {
+      const { name } = probe.shown;
+      probes[name] = probe.losses(this.#router.malformed(name));
+    }
+    const sum = (key: keyof LossCounts): number =>
+      Object.values(probes).reduce((total, each) => total + each[key], 0);
+    return {
+      ringFull: sum('ringFull'),
+      mapFull: sum('mapFull'),
+      stackLost: sum('stackLost'),
+      unpaired: sum('unpaired'),
+      probeMissed: sum('probeMissed'),
+      readFailed: sum('readFailed'),
+      malformed: this.#router.malformedTotal,
+      probes,
+    };
+  }
+
+  cost(): TracingCost {
+    const totals = this.#running.map(probe => probe.totalCost(this.#calibration));
+    const hits = totals.reduce((sum, each) => sum + each.hits, 0);
+    const cpuNs = totals.reduce((sum, each) => sum + each.cpuNs, 0);
+    const targetNs = this.#lastCpuNs - this.#cpuAtStartNs;
+    const { perHitNs, evidence } = this.#calibration;
+    const shareOfTargetCpu = targetNs > 0 ? cpuNs / targetNs : 0;
+    return { perHitNs, evidence, hits, cpuNs, shareOfTargetCpu, brake: [...this.#brake] };
+  }
+
+  #end(end: SessionEnd): void {
+    this.#stopping ??= this.#shutDown().then(
+      () => this.#resolveEnd(end),
+      (error: unknown) => this.#resolveEnd({ reason: 'error', error: asError(error) }),
+    );
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#watch.abort();
+    clearInterval(this.#timer);
+    this.#stopTiming();
+    this.#wakeup?.close();
+    await Promise.all(this.#running.map(probe => probe.detachAll()));
+    try {
+      this.drain();
+      this.refresh();
+    } finally {
+      this.#reader?.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#end({ reason: 'stopped' });
+    await this.#stopping;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.#free();
+  }
+
+  #free(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const probe of this.#running) probe.object.close();
+    this.#stacks = new StackReader(undefined);
+    this.#shared.close();
+    if (this.#closesTarget) this.process.close();
+  }
+
+  async #takeBack(): Promise<void> {
+    this.#watch.abort();
+    this.#wakeup?.close();
+    await Promise.all(this.#running.map(probe => probe.detachAll()));
+    this.#reader?.close();
+    this.#free();
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/**
+ * Starts a session on a target that the caller opened and closes. Throws as openSession does.
+ */
+export async function startSession<T extends SessionTarget>(
+  target: T,
+  options: SessionOptions,
+): Promise<Session<T>> {
+  const session = new RunningSession(target, options, false);
+  await session.start();
+  return session;
+}
+
+/**
+ * Opens the target and attaches every probe. Register handlers right after it resolves, before
+ * anything else is awaited: records are delivered from the next turn of the event loop on. Throws
+ * UsageError (bad pid, rights, names), UnsupportedError (kernel or Go release), LoadError (an object
+ * was refused); nothing is left attached then.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const target: Target = await openTarget(options.pid);
+  const session = new RunningSession(target, options, true);
+  await session.start();
+  return session;
+}

@@ -1,0 +1,187 @@
+/**
+ * Attaches what was planned: for each point the first alternative that works. The fact that is easy
+ * to get wrong: the maps that name a site are filled before its program is attached, because the
+ * first hit may come before attaching returns.
+ */
+import { LoadError, UnsupportedError } from '../errors.js';
+import { updateMap, type Link, type MapHandle } from '../libbpf/index.js';
+import {
+  attachKernel,
+  attachUser,
+  isUserKind,
+  type AttachContext,
+  type LoadedProbe,
+} from '../loader/index.js';
+import type { AttachIr } from '../schema/index.js';
+import type { AttachLocation } from '../target/index.js';
+import type { CostClass } from './calibration.js';
+import { failedAlternative, type Candidate, type PointPlan } from './plan.js';
+import type { AttachedPoint, AttachedSite, FailedAlternative } from './session-types.js';
+
+/** Site ids are below this: the last slot of `sonde_hits` counts hits of unknown sites. */
+export const SITES_MAX = 63;
+
+/** A point and the links that hold it. */
+export interface HeldPoint {
+  readonly shown: AttachedPoint;
+  readonly program: string;
+  links: readonly Link[];
+}
+
+function locationText(location: AttachLocation): string {
+  const { symbol, instruction, module } = location;
+  return `${symbol} at ${instruction} in ${module}`;
+}
+
+function costClass(attach: AttachIr, location: AttachLocation): CostClass {
+  return attach.kind === 'cReturn' ? 'uretprobe' : location.costClass;
+}
+
+function sitesOf(candidate: Candidate, firstSite: number): AttachedSite[] {
+  const { attach, locations } = candidate;
+  if (!isUserKind(attach.kind)) {
+    const symbol = 'symbol' in attach ? attach.symbol : attach.name;
+    return [
+      {
+        siteId: firstSite,
+        location: `${symbol} in the kernel`,
+        address: 0n,
+        fileOffset: 0,
+        file: '',
+        costClass: 'kernel',
+        hits: 0,
+      },
+    ];
+  }
+  return locations.map((location, i) => ({
+    siteId: firstSite + i,
+    location: locationText(location),
+    address: location.address,
+    fileOffset: location.fileOffset,
+    file: location.file,
+    costClass: costClass(attach, location),
+    hits: 0,
+  }));
+}
+
+/** Attaches the points of one probe. */
+export class ProbeAttacher {
+  readonly #loaded: LoadedProbe;
+  readonly #context: AttachContext;
+  readonly #sites: MapHandle | undefined;
+  readonly #sitePoints: MapHandle | undefined;
+  #nextSite = 0;
+
+  constructor(loaded: LoadedProbe, context: AttachContext) {
+    this.#loaded = loaded;
+    this.#context = context;
+    const { object } = loaded;
+    this.#sites = object.hasMap('sonde_sites') ? object.map('sonde_sites') : undefined;
+    this.#sitePoints = object.hasMap('sonde_site_points')
+      ? object.map('sonde_site_points')
+      : undefined;
+  }
+
+  /**
+   * Attaches the first candidate that works. Throws when the point is required and none does: the
+   * one reason there is, or LoadError with all of them.
+   */
+  attach(plan: PointPlan): HeldPoint {
+    const failures: FailedAlternative[] = [...plan.failures];
+    for (const candidate of plan.candidates) {
+      const { attach } = candidate;
+      try {
+        const sites = sitesOf(candidate, this.#nextSite);
+        const links = this.#attachCandidate(plan, candidate, sites);
+        this.#nextSite += sites.length;
+        return {
+          shown: attachedPoint(plan, attach, sites, failures),
+          program: attach.program,
+          links,
+        };
+      } catch (error) {
+        failures.push(failedAlternative(attach, error));
+      }
+    }
+    if (plan.point.need === 'required') throw pointError(plan, failures);
+    return { shown: missingPoint(plan, failures), program: '', links: [] };
+  }
+
+  #attachCandidate(plan: PointPlan, candidate: Candidate, sites: readonly AttachedSite[]): Link[] {
+    const { attach } = candidate;
+    const refused = this.#loaded.refused.get(attach.program);
+    if (refused !== undefined) throw refused;
+    if (this.#nextSite + sites.length > SITES_MAX) {
+      throw new LoadError(
+        `attach ${attach.name}: ${sites.length} places, but ${SITES_MAX - this.#nextSite} site ids are left`,
+        { program: attach.program },
+      );
+    }
+    for (const site of sites) this.#nameSite(site, plan.index);
+    if (!isUserKind(attach.kind)) {
+      return [attachKernel(attach, (sites[0] as AttachedSite).siteId, this.#context)];
+    }
+    const places = sites.map(({ file, fileOffset, siteId }) => ({ file, fileOffset, siteId }));
+    return attachUser(attach, places, this.#context);
+  }
+
+  /** `sonde_sites` is keyed by the probed address, or by the point's index for the kernel's. */
+  #nameSite(site: AttachedSite, pointIndex: number): void {
+    const id = new Uint32Array([site.siteId]);
+    if (this.#sitePoints !== undefined) {
+      updateMap(this.#sitePoints, id, new Uint32Array([pointIndex]));
+    }
+    if (this.#sites !== undefined) {
+      const key = site.costClass === 'kernel' ? BigInt(pointIndex) : site.address;
+      updateMap(this.#sites, new BigUint64Array([key]), id);
+    }
+  }
+}
+
+function attachedPoint(
+  plan: PointPlan,
+  attach: AttachIr,
+  sites: readonly AttachedSite[],
+  failures: readonly FailedAlternative[],
+): AttachedPoint {
+  return {
+    point: plan.point.name,
+    need: plan.point.need,
+    alternative: attach.name,
+    kind: attach.kind,
+    ...(attach.limits === undefined ? {} : { limits: attach.limits }),
+    attached: true,
+    failures,
+    sites,
+  };
+}
+
+function missingPoint(plan: PointPlan, failures: readonly FailedAlternative[]): AttachedPoint {
+  return {
+    point: plan.point.name,
+    need: plan.point.need,
+    alternative: '',
+    kind: '',
+    attached: false,
+    error: failures.map(failure => failure.reason).join('; '),
+    failures,
+    sites: [],
+  };
+}
+
+function pointError(plan: PointPlan, failures: readonly FailedAlternative[]): Error {
+  const [only] = failures;
+  if (only !== undefined && failures.length === 1) return only.error;
+  const reasons = failures.map(({ alternative, reason }) => `${alternative}: ${reason}`);
+  const message = `attach point ${plan.point.name}: no alternative works: ${reasons.join('; ')}`;
+  const loadErrors = failures.map(failure => failure.error).filter(e => e instanceof LoadError);
+  const hint = failures.map(failure => hintOf(failure.error)).find(text => text !== undefined);
+  const options = { cause: only?.error, ...(hint === undefined ? {} : { hint }) };
+  const [refused] = loadErrors;
+  if (refused !== undefined) return new LoadError(message, refused, options);
+  return new UnsupportedError(message, { feature: plan.point.name, since: '' }, options);
+}
+
+function hintOf(error: Error): string | undefined {
+  return 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
+}

@@ -1,0 +1,51 @@
+/**
+ * Decides when tracing costs too much, and which attach point to give up. The fact that is easy to
+ * get wrong: sampling inside BPF saves nothing, because the trap is the cost; only detaching helps.
+ */
+
+/** What one attach point cost in the last interval. */
+export interface PointCost {
+  readonly probe: string;
+  readonly point: string;
+  readonly hits: number;
+  readonly costNs: number;
+}
+
+/** What to detach, and why, in words for the report. */
+export interface BrakeDecision {
+  readonly probe: string;
+  readonly point: string;
+  readonly reason: string;
+}
+
+/** Shortest interval that is judged: below it a burst would look like a rate. */
+export const BRAKE_INTERVAL_NS = 900_000_000;
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+/**
+ * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one CPU,
+ * the dearest one is to be detached. Returns undefined when all is well or the interval is short.
+ */
+export function judge(
+  costs: readonly PointCost[],
+  elapsedNs: number,
+  maxShare: number,
+): BrakeDecision | undefined {
+  if (elapsedNs < BRAKE_INTERVAL_NS) return undefined;
+  const share = costs.reduce((sum, each) => sum + each.costNs, 0) / elapsedNs;
+  if (share <= maxShare) return undefined;
+  const hottest = costs.reduce<PointCost | undefined>(
+    (best, each) => (best === undefined || each.costNs > best.costNs ? each : best),
+    undefined,
+  );
+  if (hottest === undefined || hottest.costNs === 0) return undefined;
+  const perSecond = Math.round((hottest.hits * 1e9) / elapsedNs);
+  return {
+    probe: hottest.probe,
+    point: hottest.point,
+    reason: `tracing took ${percent(share)} of one CPU, more than ${percent(maxShare)}; ${hottest.point} was hit ${perSecond} times in a second`,
+  };
+}
