@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ProbeIr } from '@sonde/core/schema';
 import { printFrameworkHeader } from './c/framework-header.js';
 import { printProbeHeader } from './c/probe-header.js';
+import { printIrModule, printProbeModule } from './typescript/probe-module.js';
 import { evaluateSchema } from './evaluate-schema.js';
 
 /** One generated file: absolute path, and its whole content. */
@@ -41,7 +42,11 @@ export async function generateProbe(probeDir: string): Promise<GeneratedFile[]> 
   const ir = await probeIr(probeDir);
   const schemaFile = shownPath(resolve(probeDir, 'src/schema.ts'));
   const folder = resolve(probeDir, 'src/gen');
-  return [{ path: join(folder, `${ir.name}.bpf.h`), text: printProbeHeader(ir, schemaFile) }];
+  return [
+    { path: join(folder, `${ir.name}.bpf.h`), text: printProbeHeader(ir, schemaFile) },
+    { path: join(folder, `${ir.name}-ir.ts`), text: await printIrModule(ir, schemaFile) },
+    { path: join(folder, `${ir.name}.ts`), text: await printProbeModule(ir, schemaFile) },
+  ];
 }
 
 /** The framework's own header, in the core package at `coreDir`. */

@@ -16,3 +16,4 @@ export {
 export { printFrameworkHeader } from './c/framework-header.js';
 export { printProbeHeader } from './c/probe-header.js';
 export { SchemaSource } from './source-index.js';
+export { printIrModule, printProbeModule } from './typescript/probe-module.js';
