@@ -1,0 +1,3 @@
+module sonde.test/workloads
+
+go 1.24
