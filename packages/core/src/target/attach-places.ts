@@ -123,11 +123,9 @@ function resolveC(
       const cause = `${attach.symbol} of ${module.path} is chosen at run time (IFUNC)`;
       throw notFound(attach, cause, 'probe the chosen function by its own name');
     }
-    const length = Math.max(symbol.sizeBytes, ENTRY_BYTES);
-    const code = module.elf!.readVirtual(symbol.value, Math.min(length, ENTRY_BYTES));
+    const code = module.elf!.readVirtual(symbol.value, symbol.sizeBytes || ENTRY_BYTES);
     const f: FunctionCode = { name: symbol.name, address: symbol.value, code };
-    const place = cEntry(scope.instructions, f, attach.kind === 'cReturn');
-    const location = toLocation(module, symbol.name, place);
+    const location = toLocation(module, symbol.name, cEntry(scope.instructions, f));
     places.set(location.fileOffset, location);
   }
   return [...places.values()];

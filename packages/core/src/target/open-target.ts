@@ -29,8 +29,11 @@ function refuse(pid: number, cause: string, hint: string, error?: unknown): Usag
   return new UsageError(`open target ${pid}: ${cause}`, { hint, cause: error });
 }
 
-/** The rights that reading another process's memory needs, in one sentence. */
-const RIGHTS_HINT = 'run as root: sudo sonde …';
+/** The rights that reading another process's memory needs; root in a container may lack them. */
+const RIGHTS_HINT =
+  process.geteuid?.() === 0
+    ? 'root lacks CAP_SYS_PTRACE for it here: run outside of the container, or grant it'
+    : 'run as root: sudo sonde …';
 
 /** Refuses pids that are no live user process. Returns what /proc says of it. */
 export function checkProcess(pid: number): ProcStat {

@@ -150,6 +150,12 @@ export const arm64Reader: InstructionReader = {
     }
     return instructions;
   },
+  keepsCall(code) {
+    if (code.byteLength < 4) return false;
+    const word = viewOf(code).getUint32(0, true);
+    const name = PATTERNS.find(p => (word & p.mask) >>> 0 === p.value)?.mnemonic;
+    return name === 'bti' || name === 'nop';
+  },
   describe(code, address) {
     if (code.byteLength < 4) return 'truncated instruction';
     const word = viewOf(code).getUint32(0, true);

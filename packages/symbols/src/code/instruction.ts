@@ -44,6 +44,11 @@ export interface InstructionReader {
   readonly arch: Arch;
   /** All instructions of a stretch of code that starts at a virtual address. */
   decode(code: Uint8Array, address: number): Instruction[];
+  /**
+   * True when the instruction at the start of `code` changes no argument register, neither stack
+   * pointer nor return address, and falls through: a probe behind it sees the call as it was.
+   */
+  keepsCall(code: Uint8Array, address: number): boolean;
   /** The instruction as text, such as `push rbp`; for reports. */
   describe(code: Uint8Array, address: number): string;
 }

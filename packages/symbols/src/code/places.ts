@@ -69,14 +69,28 @@ export function findCalls(
     .map(i => toPlace(reader, f, i));
 }
 
+/** How many harmless instructions a C function's probe may lie behind its first byte. */
+const C_ENTRY_SKIP = 4;
+
 /**
- * The entry of a C function: its first instruction, or the one behind a landing pad (`endbr64`,
- * `bti`) where the kernel emulates that one. `exact` asks for the very first instruction, which
- * a return probe needs.
+ * The entry of a C function: its first instruction, or the first one that the kernel emulates
+ * behind instructions that leave the call as it was (`endbr64`, `test rdi,rdi` before `je`). Such
+ * a place costs a tenth and serves entry and return probes alike, as the stack's top is still the
+ * return address. `f.code` must be the whole function: a branch back before the place rules it out.
  */
-export function cEntry(reader: InstructionReader, f: FunctionCode, exact = false): Place {
-  const [first, second] = reader.decode(f.code.subarray(0, 32), f.address);
+export function cEntry(reader: InstructionReader, f: FunctionCode): Place {
+  const code = reader.decode(f.code, f.address);
+  const first = code[0];
   if (first === undefined) throw new FormatError(0, `find entry of ${f.name}: no code`);
-  const skip = !exact && first.landingPad === true && second?.costClass === 'emulated';
-  return toPlace(reader, f, skip ? second! : first);
+  for (const instruction of code.slice(0, C_ENTRY_SKIP + 1)) {
+    if (instruction.costClass === 'emulated') {
+      const { address } = instruction;
+      const again = code.some(i => (i.target ?? 0) > f.address && (i.target ?? 0) <= address);
+      return toPlace(reader, f, again ? first : instruction);
+    }
+    const at = instruction.address - f.address;
+    const bytes = f.code.subarray(at, at + instruction.length);
+    if (!reader.keepsCall(bytes, instruction.address)) break;
+  }
+  return toPlace(reader, f, first);
 }

@@ -93,6 +93,32 @@ function toInstruction(lib: Library, raw: Iced.Instruction, bytes: Uint8Array): 
   };
 }
 
+/** Registers that hold arguments (SysV) or the stack's top; r10 and rax matter to some callees. */
+const CALL_REGISTERS = 'rdi rsi rdx rcx r8 r9 rax r10 rsp'.split(' ');
+
+function keepsCall(lib: Library, code: Uint8Array, address: number): boolean {
+  const { FlowControl, OpAccess, Register, RegisterExt } = lib;
+  const decoder = new lib.Decoder(64, code, lib.DecoderOptions.None);
+  decoder.ip = BigInt(address);
+  const raw = decoder.decode();
+  const factory = new lib.InstructionInfoFactory();
+  try {
+    if (raw.isInvalid || raw.flowControl !== FlowControl.Next) return false;
+    const info = factory.info(raw);
+    const reads: number[] = [OpAccess.None, OpAccess.Read, OpAccess.CondRead, OpAccess.NoMemAccess];
+    const written = info
+      .usedRegisters()
+      .filter(used => !reads.includes(used.access))
+      .map(used => GENERAL_REGISTERS[RegisterExt.fullRegister(used.register) - Register.RAX]);
+    info.free();
+    return !written.some(name => name !== undefined && CALL_REGISTERS.includes(name));
+  } finally {
+    factory.free();
+    raw.free();
+    decoder.free();
+  }
+}
+
 /** Loads iced-x86 and returns the reader. The first call costs some 15 ms. */
 export async function openX86Reader(): Promise<InstructionReader> {
   const module = await import('iced-x86');
@@ -117,6 +143,7 @@ export async function openX86Reader(): Promise<InstructionReader> {
         decoder.free();
       }
     },
+    keepsCall: (code, address) => keepsCall(lib, code, address),
     describe(code, address) {
       const decoder = new lib.Decoder(64, code, lib.DecoderOptions.None);
       const formatter = new lib.Formatter(lib.FormatterSyntax.Intel);
