@@ -1,7 +1,7 @@
 /**
- * The demonstration: a Go service with cgo that leaks C memory, and `sonde trace` on it.
- * What a reader would get wrong: the service's own report of what it leaked never reaches the tracer;
- * it is printed beside the verdict so that a person can compare.
+ * The demonstration: a Go service with cgo that leaks C memory, and `sonde trace` on it. What a
+ * reader would get wrong: the service's own report of what it leaked never reaches the tracer; it
+ * is printed beside the verdict so that a person can compare.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -77,7 +77,9 @@ function localGo() {
   return /^go(\d+\.\d+(?:\.\d+)?)/.exec(answer.stdout ?? '')?.[1];
 }
 
-/** @returns {Host} this machine */
+/**
+ * @returns {Host} answers about the computer that we run on; its questions are asked when called
+ */
 export function thisHost() {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   return {

@@ -1,7 +1,7 @@
 /**
- * Decides where a trace runs: on this kernel (`host`) or in a guest under QEMU (`guest`).
- * What a reader would get wrong: the kernel's version decides nothing. `sonde doctor` loads a program
- * and lets a uprobe fire; only that is an answer.
+ * Decides where a trace runs: on this kernel (`host`) or in a guest under QEMU (`guest`). What a
+ * reader would get wrong: the kernel's version decides nothing. `sonde doctor` loads a program and
+ * lets a uprobe fire; only that is an answer.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

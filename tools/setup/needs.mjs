@@ -1,7 +1,7 @@
 /**
- * What each job needs from Debian, and which packages bring it.
- * What a reader would get wrong: a need is asked of the machine (is there a `clang`? a header?), never
- * of dpkg, so a compiler installed by hand counts. Versions are never pinned: Debian's move.
+ * What each job needs from Debian, and which packages bring it. What a reader would get wrong: a
+ * need is asked of the machine (is there a `clang`? a header?), never of dpkg, so a compiler
+ * installed by hand counts. Versions are never pinned: Debian's move.
  */
 import { libraryPaths } from './host.mjs';
 

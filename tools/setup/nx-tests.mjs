@@ -40,7 +40,11 @@ function unitTarget(plain, up) {
   };
 }
 
-/** @type {import('@nx/devkit').CreateNodesV2} */
+/**
+ * What Nx calls with every test file of the workspace; gives each project its unit test target.
+ *
+ * @type {import('@nx/devkit').CreateNodesV2}
+ */
 export const createNodesV2 = [
   PATTERN,
   (files, _options, context) => {

@@ -1,7 +1,7 @@
 /**
- * Runs Nx targets as one step and follows them.
- * What a reader would get wrong: a pattern of projects that matches nothing makes Nx exit 0, so what
- * ran is read from its output and returned; callers that need a project look for it there.
+ * Runs Nx targets as one step and follows them. What a reader would get wrong: a pattern of
+ * projects that matches nothing makes Nx exit 0, so what ran is read from its output and returned;
+ * callers that need a project look for it there.
  */
 import { runStep } from './steps.mjs';
 

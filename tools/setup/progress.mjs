@@ -1,7 +1,7 @@
 /**
- * Shows what is going on: listr2 on a terminal once `npm ci` has brought it, plain lines before that
- * and wherever the output is not a terminal. What a reader would get wrong: in plain form a task
- * prints when it begins too, because a log that is silent for a minute looks like a hang.
+ * Shows what is going on: listr2 on a terminal once `npm ci` has brought it, plain lines before
+ * that and wherever the output is not a terminal. What a reader would get wrong: in plain form a
+ * task prints when it begins too, because a log that is silent for a minute looks like a hang.
  */
 
 /**

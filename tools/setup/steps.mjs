@@ -1,8 +1,8 @@
 /**
  * Runs one step of a job: its output goes to a log, and its failure says what ran, where the log is
- * and what to do. What a reader would get wrong: children are ended with us. A step that outlived an
- * interrupted `npm start` would hold a lock or a traced program, and the same command would not work
- * again.
+ * and what to do. What a reader would get wrong: children are ended with us. A step that outlived
+ * an interrupted `npm start` would hold a lock or a traced program, and the same command would not
+ * work again.
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
@@ -23,7 +23,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 export class StepError extends Error {
   /**
    * @param {string} message
-   * @param {{ ran?: string, log?: string, next?: string, exitCode?: number, cause?: unknown }} facts
+   * @param {{ ran?: string, log?: string, next?: string, exitCode?: number, cause?: unknown }}
+   *   facts
    */
   constructor(message, facts) {
     super(message, { cause: facts.cause });

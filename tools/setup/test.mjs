@@ -1,8 +1,8 @@
 /**
- * `npm test`: installs what is missing, builds, runs every test, and counts.
- * What a reader would get wrong: the last line counts assertions of all tests, cached ones included;
- * Nx's own count is of targets. A target that failed without a failed assertion (a compile error,
- * a lint finding) counts as one failure.
+ * `npm test`: installs what is missing, builds, runs every test, and counts. What a reader would
+ * get wrong: the last line counts assertions of all tests, cached ones included; Nx's own count is
+ * of targets. A target that failed without a failed assertion (a compile error, a lint finding)
+ * counts as one failure.
  */
 import { relative } from 'node:path';
 import { installMissing } from './apt.mjs';

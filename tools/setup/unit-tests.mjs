@@ -1,7 +1,7 @@
 /**
  * Runs the unit tests of the project in the current folder: compiled ones under dist, or plain .mjs
- * ones beside their files. What a reader would get wrong: tap is told the files by name, because its
- * own search would find kernel tests, and would compile TypeScript that is compiled already.
+ * ones beside their files. What a reader would get wrong: tap is told the files by name, because
+ * its own search would find kernel tests, and would compile TypeScript that is compiled already.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
