@@ -17,3 +17,11 @@ export { printFrameworkHeader } from './c/framework-header.js';
 export { printProbeHeader } from './c/probe-header.js';
 export { SchemaSource } from './source-index.js';
 export { printIrModule, printProbeModule } from './typescript/probe-module.js';
+export {
+  BPF_ARCHES,
+  compileBpf,
+  compileProbe,
+  frameworkHeaders,
+  type BpfArch,
+  type CompileOptions,
+} from './compile-bpf.js';

@@ -4,8 +4,10 @@
  * reader would get wrong: `--check` writes nothing and exits 1 when a committed file is stale.
  */
 import { SchemaError } from '@sonde/core/schema';
+import { compileProbe } from './compile-bpf.js';
 import {
   generateFramework,
+  shownPath,
   generateProbe,
   probeIr,
   staleFiles,
@@ -15,9 +17,10 @@ import {
 
 const USAGE = `usage: sonde-codegen [--check | --ir] PROBE_DIR...
        sonde-codegen [--check] --framework CORE_DIR
-       sonde-codegen bpf PROBE_DIR`;
+       sonde-codegen bpf PROBE_DIR...`;
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === 'bpf' && args.length > 1) return compile(args.slice(1));
   const flags = new Set(args.filter(arg => arg.startsWith('--')));
   const folders = args.filter(arg => !arg.startsWith('--'));
   const unknown = [...flags].find(flag => !['--check', '--ir', '--framework'].includes(flag));
@@ -37,6 +40,13 @@ async function main(args: readonly string[]): Promise<number> {
     else files.push(...(await generateProbe(folder)));
   }
   return flags.has('--check') ? report(staleFiles(files)) : write(files);
+}
+
+function compile(folders: readonly string[]): number {
+  for (const object of folders.flatMap(folder => compileProbe(folder))) {
+    process.stdout.write(`compiled ${shownPath(object)}\n`);
+  }
+  return 0;
 }
 
 function write(files: readonly GeneratedFile[]): number {
