@@ -47,6 +47,7 @@ export function qemuArguments(cell: Cell, files: GuestFiles, memoryMib?: number)
     `initcall_blacklist=${SKIPPED_INITCALLS.join(',')}`,
     'rdinit=/init',
     `sonde.tap=${qemu.tap}`,
+    `sonde.cell=${cell.name}`,
   ].join(' ');
   return [
     ...['-accel', 'tcg', '-machine', qemu.machine, '-cpu', qemu.cpu, '-smp', '1'],

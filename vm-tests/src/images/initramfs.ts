@@ -24,7 +24,10 @@ $B mount -t sysfs sysfs /sys
 $B mount -t devtmpfs devtmpfs /dev
 TAP=/dev/console
 for word in $($B cat /proc/cmdline); do
-  case $word in sonde.tap=*) TAP=\${word#sonde.tap=};; esac
+  case $word in
+    sonde.tap=*) TAP=\${word#sonde.tap=};;
+    sonde.cell=*) SONDE_CELL=\${word#sonde.cell=};;
+  esac
 done
 disk() {
   tries=0
@@ -45,7 +48,7 @@ for d in tmp run out; do $B mount -t tmpfs tmpfs /n/$d; done
 $B mount -t bpf bpf /sys/fs/bpf
 $B mount -t tracefs tracefs /sys/kernel/tracing
 for d in proc sys dev; do $B mount --move /$d /n/$d; done
-export TAP RESULTS PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8
+export TAP RESULTS SONDE_CELL PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8
 exec $B switch_root /n /bin/busybox sh /work/${CELL_SCRIPT} < /n/dev/null > /n/dev/console 2>&1
 `;
 

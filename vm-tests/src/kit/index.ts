@@ -1,0 +1,9 @@
+/**
+ * What a kernel test needs beside tap: a workload of known truth, earned skips, and the count of
+ * events that it compared. The same on the host and in every guest.
+ */
+export { cellInfo, kernelAtLeast, type CellInfo } from './cell.js';
+export { reportCompared } from './compared.js';
+export { judgeFeature, requireFeature, type FeatureAnswer, type SkipVerdict } from './feature.js';
+export { startWorkload, workloadPath, Workload } from './workload.js';
+export type { WorkloadLine, WorkloadOptions } from './workload.js';

@@ -1,0 +1,80 @@
+/**
+ * Bundles each package's kernel tests into one file that runs with nothing but Node, koffi and libbpf.
+ *
+ * One process per package: under emulation a process costs two seconds, most of it loading, and a
+ * package's tests share one. The facts readers get wrong: tap crashes when it is bundled through its
+ * own entry point, so it is aliased to its CommonJS build; and what runs is the compiled output, so a
+ * stale dist is tested as it is.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { build } from 'esbuild';
+import { packageFolder } from '../images/userland.js';
+
+/** The kernel tests of one package. */
+export interface TestSuite {
+  /** The project's short name: `probe-mallocgc`. */
+  readonly name: string;
+  /** Absolute folder of the package. */
+  readonly folder: string;
+  /** Compiled test files, absolute. */
+  readonly files: readonly string[];
+}
+
+/** Files ending so are kernel tests, once compiled. */
+const SUFFIX = '.kernel.test.js';
+/** Loaded from node_modules wherever the bundle runs: native code and WebAssembly. */
+const EXTERNAL = ['koffi', 'iced-x86'];
+
+/** Returns the suite of a package folder. Throws when it has no compiled kernel tests. */
+export async function testSuite(folder: string): Promise<TestSuite> {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    name: string;
+    nx?: { name?: string };
+  };
+  const name = manifest.nx?.name ?? basename(manifest.name);
+  const dist = join(folder, 'dist');
+  const all = existsSync(dist) ? await readdir(dist, { recursive: true }) : [];
+  const files = all.filter(f => f.endsWith(SUFFIX)).sort();
+  if (files.length === 0) {
+    throw new Error(`collect kernel tests of ${name}: no *${SUFFIX} in ${dist}; build it first`);
+  }
+  return { name, folder, files: files.map(f => join(dist, f)) };
+}
+
+/** Writes `outDir/<suite>.mjs` for each suite and returns their paths in the same order. */
+export async function bundleSuites(
+  suites: readonly TestSuite[],
+  outDir: string,
+): Promise<string[]> {
+  const tap = packageFolder('tap');
+  if (!tap) throw new Error('bundle tests: tap is not in node_modules; run npm ci');
+  const outputs: string[] = [];
+  for (const suite of suites) {
+    const imports = suite.files.map(
+      f => `import ${JSON.stringify(`./${relative(suite.folder, f)}`)};`,
+    );
+    const outfile = join(outDir, `${suite.name}.mjs`);
+    await build({
+      stdin: { contents: imports.join('\n'), resolveDir: suite.folder, sourcefile: 'suite.mjs' },
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      external: EXTERNAL,
+      alias: { tap: join(tap, 'dist/commonjs/index.js') },
+      banner: {
+        js: [
+          "import { createRequire as sondeCreateRequire } from 'node:module';",
+          'const require = sondeCreateRequire(import.meta.url);',
+          "const __filename = new URL(import.meta.url).pathname, __dirname = __filename.replace(/\\/[^/]*$/, '');",
+        ].join('\n'),
+      },
+      logLevel: 'silent',
+    });
+    outputs.push(outfile);
+  }
+  return outputs;
+}

@@ -1,0 +1,69 @@
+/**
+ * Turns one suite's TAP output into counts and a verdict.
+ *
+ * The fact readers get wrong: a TAP stream can be valid and prove nothing. A suite passes only when
+ * its process exited with 0, its plan was met, no test failed, and at least one event was compared.
+ */
+import { Parser } from 'tap-parser';
+import { COMPARED } from '../kit/compared.js';
+
+/** What one suite did in one cell. */
+export interface SuiteVerdict {
+  readonly suite: string;
+  /** `5.10-amd64`, or `host`. */
+  readonly cell: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Events compared with the truth, summed over the suite's tests. */
+  readonly compared: number;
+  readonly ok: boolean;
+  /** Why it is not ok, in one sentence each; empty when it is. */
+  readonly reasons: readonly string[];
+}
+
+/** Judges a suite's lines. `exitCode` is undefined when the process or its guest never ended. */
+export function judgeSuite(
+  suite: string,
+  cell: string,
+  lines: readonly string[],
+  exitCode: number | undefined,
+): SuiteVerdict {
+  const compared = lines.reduce((sum, line) => sum + Number(COMPARED.exec(line)?.[1] ?? 0), 0);
+  const tap = lines.filter(line => !COMPARED.test(line));
+  const failures: string[] = [];
+  const parser = new Parser({ passes: false });
+  parser.on('assert', point => {
+    if (!point.ok && !point.todo && !point.skip) failures.push(`not ok: ${point.name}`);
+  });
+  parser.end(`${tap.join('\n')}\n`);
+  const results = parser.results;
+  const reasons = [...failures];
+  if (exitCode === undefined) reasons.push('it never ended');
+  else if (exitCode === 137) reasons.push('it was killed: out of time or memory');
+  else if (exitCode !== 0 && failures.length === 0) reasons.push(`it exited with ${exitCode}`);
+  if (results && !results.ok && failures.length === 0) {
+    const why = results.failures[0] as { tapError?: string } | undefined;
+    reasons.push(`its TAP output is broken: ${why?.tapError ?? results.bailout ?? 'no plan'}`);
+  }
+  const passed = (results?.pass ?? 0) - (results?.skip ?? 0);
+  if (reasons.length === 0 && compared === 0) reasons.push('it compared no events with the truth');
+  return {
+    suite,
+    cell,
+    passed: Math.max(0, passed),
+    failed: results?.fail ?? 0,
+    skipped: results?.skip ?? 0,
+    compared,
+    ok: reasons.length === 0,
+    reasons,
+  };
+}
+
+/** Returns the verdict as one line: `ok    probe-x in 5.10-amd64: 4 passed, 0 failed, …`. */
+export function verdictLine(verdict: SuiteVerdict): string {
+  const { suite, cell, passed, failed, skipped, compared, ok, reasons } = verdict;
+  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  const line = `${ok ? 'ok  ' : 'FAIL'} ${suite} in ${cell}: ${counts}, ${compared} events compared`;
+  return [line, ...reasons.map(reason => `       ${reason}`)].join('\n');
+}
