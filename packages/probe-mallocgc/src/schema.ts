@@ -165,6 +165,7 @@ export default defineProbe({
     point('every', {
       about: 'any Go allocation, inside a bounded window',
       need: 'optional',
+      when: 'windowMs',
       oneOf: [
         goEntry('runtime.mallocgc', {
           name: 'mallocgc-entry',

@@ -23,18 +23,20 @@ function named(kind: AttachIr['kind'], symbol: string, options: AttachOptions) {
 
 /**
  * Something that the probe must see. The first of `oneOf` that works is attached and named in every
- * report; when none works, a `required` point (the default) fails the session.
+ * report; when none works, a `required` point (the default) fails the session. A point with `when`
+ * is attached only if the parameter of that name is not 0.
  */
 export function point(
   name: string,
   options: {
     readonly about: string;
     readonly need?: AttachPointIr['need'];
+    readonly when?: string;
     readonly oneOf: readonly AttachIr[];
   },
 ): AttachPointIr {
-  const { about, need = 'required', oneOf } = options;
-  return { name, about, need, oneOf };
+  const { about, need = 'required', when, oneOf } = options;
+  return { name, about, need, ...(when === undefined ? {} : { when: { param: when } }), oneOf };
 }
 
 type Library = Extract<AttachIr, { kind: 'cFunction' | 'cReturn' }>['library'];

@@ -209,6 +209,8 @@ export interface AttachPointIr {
   readonly about: string;
   /** `required`: no alternative works = error. `optional`: reported, claims lowered. */
   readonly need: 'required' | 'optional';
+  /** Attached only where this parameter is not 0; absent: always. */
+  readonly when?: { readonly param: string };
   readonly oneOf: readonly AttachIr[];
   readonly source?: SourcePosition;
 }

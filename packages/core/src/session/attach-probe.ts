@@ -125,14 +125,18 @@ export class ProbeAttacher {
     return attachUser(attach, places, this.#context);
   }
 
-  /** `sonde_sites` is keyed by the probed address, or by the point's index for the kernel's. */
+  /**
+   * `sonde_sites` is keyed by the probed address, or by the point's index where a program cannot
+   * see that address: in the kernel, and at a return, where the instruction pointer is the caller's.
+   */
   #nameSite(site: AttachedSite, pointIndex: number): void {
     const id = new Uint32Array([site.siteId]);
     if (this.#sitePoints !== undefined) {
       updateMap(this.#sitePoints, id, new Uint32Array([pointIndex]));
     }
     if (this.#sites !== undefined) {
-      const key = site.costClass === 'kernel' ? BigInt(pointIndex) : site.address;
+      const byPoint = site.costClass === 'kernel' || site.costClass === 'uretprobe';
+      const key = byPoint ? BigInt(pointIndex) : site.address;
       updateMap(this.#sites, new BigUint64Array([key]), id);
     }
   }

@@ -55,6 +55,16 @@ function checkNames(ir: ProbeIr, request: ProbeRequest): void {
   }
 }
 
+/** A point that a parameter switches on is left out while that parameter is 0. */
+function isWanted(point: AttachPointIr, request: ProbeRequest): boolean {
+  if (request.skipPoints?.includes(point.name) === true) return false;
+  if (point.when === undefined) return true;
+  const { param } = point.when;
+  const { params } = request.module.ir;
+  const fallback = params.find(each => each.name === param)?.default ?? 0;
+  return (request.params?.[param] ?? fallback) !== 0;
+}
+
 /** One place per file offset: aliases in libc would be counted twice. */
 function uniquePlaces(locations: readonly AttachLocation[]): AttachLocation[] {
   const places = new Map<string, AttachLocation>();
@@ -77,7 +87,7 @@ function findCandidate(attach: AttachIr, target: SessionTarget, features: Featur
 }
 
 /**
- * Plans every attach point of a probe that is not skipped. Throws UsageError for names that the
+ * Plans every attach point of a probe that is neither skipped nor switched off. Throws UsageError for names that the
  * probe does not have; whether a required point is left without candidates shows at attach.
  */
 export function planProbe(
@@ -89,7 +99,7 @@ export function planProbe(
   checkNames(ir, request);
   const plans: PointPlan[] = [];
   ir.attach.forEach((point, index) => {
-    if (request.skipPoints?.includes(point.name) === true) return;
+    if (!isWanted(point, request)) return;
     const candidates: Candidate[] = [];
     const failures: FailedAlternative[] = [];
     for (const attach of chosen(point, request)) {
