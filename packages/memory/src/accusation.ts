@@ -15,7 +15,7 @@ export const ACCUSED_BYTES_MIN = 16 * 1024;
 const ACCUSED_BLOCKS_MIN = 3;
 /** Old survivors must have been born in at least this many of the parts of the window. */
 const BIRTH_PARTS_MIN = 3;
-/** Late births below this share of early births mean that the growth has stopped, or the reverse. */
+/** Late births below this share of early ones mean that growth has stopped; or the reverse. */
 const EVEN_SHARE = 0.5;
 /** A stack that keeps less than this of what was old gives back with age, as caches do. */
 const KEPT_SHARE = 0.8;
@@ -102,8 +102,9 @@ function objectToBirths(stack: number, tally: LiveTally): string | undefined {
   if (bound(early, tally.earlySquares[stack]!) < EVEN_SHARE * late) {
     return 'keeps only what is recent, as a cache that evicts does';
   }
-  if (bitsOf(tally.birthParts[stack]!) < BIRTH_PARTS_MIN) {
-    return `what is old was taken in ${bitsOf(tally.birthParts[stack]!)} of ${BIRTH_PARTS} parts of the window`;
+  const parts = bitsOf(tally.birthParts[stack]!);
+  if (parts < BIRTH_PARTS_MIN) {
+    return `what is old was taken in ${parts} of ${BIRTH_PARTS} parts of the window`;
   }
   return undefined;
 }

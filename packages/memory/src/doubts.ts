@@ -62,7 +62,8 @@ export function creditCHeap(seen: Observation): Credit {
   const losses = lossesOf(seen, probe.name);
   const missedDeaths = losses.probeMissed + losses.readFailed + losses.unpaired;
   if (free !== undefined && !free.attached) {
-    const blocked = `free is not attached (${free.error ?? 'no reason given'}): what is freed is not known`;
+    const why = free.error ?? 'no reason given';
+    const blocked = `free is not attached (${why}): what is freed is not known`;
     return { endNs, doubts, missedDeaths, blocked };
   }
   const blind = blindness(seen, probe);
@@ -73,7 +74,10 @@ export function creditCHeap(seen: Observation): Credit {
 function blindness(seen: Observation, probe: ProbeState): string | undefined {
   const grown = seen.cHeap?.brkGrowthBytes ?? 0;
   if (hitsOf(probe) > 0 || grown < BRK_WITNESS_BYTES) return undefined;
-  return `the heap that malloc extends grew by ${formatBytes(grown)}, and the probes on malloc saw not one call`;
+  return (
+    `the heap that malloc extends grew by ${formatBytes(grown)}, ` +
+    'and the probes on malloc saw not one call'
+  );
 }
 
 /** How far the probe of large Go objects can be believed. */
@@ -127,9 +131,7 @@ function doubtsOfPoints(probe: ProbeState): string[] {
   );
   if (missing.length > 0) {
     const names = missing.map(point => point.point).join(', ');
-    sentences.push(
-      `${probe.name} is not attached to ${names}: allocations made there are not seen`,
-    );
+    sentences.push(`${probe.name} is not attached to ${names}: what happens there is not seen`);
   }
   if (probe.points.some(point => point.attached) && hitsOf(probe) === 0) {
     sentences.push(`${probe.name} is attached and was not hit once`);

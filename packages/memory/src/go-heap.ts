@@ -56,7 +56,7 @@ export function readGoHeapTrend(memory: readonly MemorySample[]): GoHeapTrend | 
   if (grows && !collected) {
     doubts.push(
       `the Go heap grew by ${formatBytes(retainedBytes)} and ` +
-        `${collections === 0 ? 'no collection' : 'one collection'} finished meanwhile: it may be garbage`,
+        `${collections === 0 ? 'no' : 'one'} collection finished meanwhile: it may be garbage`,
     );
   }
   return {

@@ -35,7 +35,7 @@ export interface MemorySample {
   readonly cpuNs?: number;
 }
 
-/** Allocations that are alive at one moment: one row each, in any order, all columns equally long. */
+/** Allocations alive at one moment: one row each, in any order, all columns equally long. */
 export interface LiveColumns {
   readonly address: Float64Array;
   readonly sizeBytes: Float64Array;

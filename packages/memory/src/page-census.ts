@@ -12,7 +12,7 @@ import type { FaultColumns, LiveColumns, PageRanges, Surroundings } from './obse
 const HEADER_BYTES = 16;
 /** Above this many pages (16 GiB of 4 KiB) no census is taken: it would cost more than it tells. */
 const PAGES_MAX = 4 << 20;
-/** A malloc's own touch comes before malloc returns; a fault this little earlier is still its own. */
+/** malloc touches memory before it returns; a fault this little earlier is still its own. */
 const BIRTH_SLACK_NS = 5e6;
 
 /** Distinct pages under the live allocations of one stack, in bytes. */

@@ -8,7 +8,7 @@ const WORD_BITS = 32;
 
 /** A set over the ranks `0 … size - 1`, empty at first. Every operation takes O(log32 size). */
 export class RankSet {
-  /** `levels[0]` holds the members; a bit of `levels[k + 1]` says that a word of level k is not 0. */
+  /** `levels[0]` holds the members; a bit of `levels[k + 1]` says that a word below is not 0. */
   readonly #levels: Uint32Array[] = [];
 
   constructor(size: number) {

@@ -60,7 +60,7 @@ function whyTurnover(
   const leaked = summedSlope(finding.accused) * (credit.endNs / 1e9);
   if (growth.anonBytes >= RSS_SHARE * leaked) return undefined;
   return (
-    `meanwhile ${formatCount(last.freedBeforeAttach)} blocks from before the trace were freed and ` +
-    'RSS did not grow with it: a cache that turns over slowly looks the same'
+    `meanwhile ${formatCount(last.freedBeforeAttach)} blocks from before the trace were freed, ` +
+    'and RSS did not grow with it: a cache that turns over slowly looks the same'
   );
 }

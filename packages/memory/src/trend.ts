@@ -17,7 +17,7 @@ export interface Series {
   readonly value: readonly number[];
 }
 
-/** Least squares through a series; a flat line through its mean when it has fewer than 2 moments. */
+/** Least squares through a series; a flat line through its mean for fewer than two moments. */
 export function fitLine(series: Series): Line {
   const count = series.atNs.length;
   const meanTime = mean(series.atNs) / 1e9;
@@ -67,7 +67,7 @@ export function swingOf(series: Series): number {
   return Math.max(...offsets) - Math.min(...offsets);
 }
 
-/** Smallest value of each third of a series, in order; needs at least 3 samples to have all three. */
+/** Smallest value of each third of a series, in order; fewer than three for fewer samples. */
 export function minimaOfThirds(series: Series): readonly number[] {
   const count = series.value.length;
   const bounds = [0, Math.floor(count / 3), Math.floor((2 * count) / 3), count];

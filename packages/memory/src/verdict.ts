@@ -107,7 +107,7 @@ function claimLeak(input: VerdictInput, first: StackFinding, doubted: boolean): 
   return { class: 'c-leak', sentence, next, where: 'c-heap' };
 }
 
-/** Losses and a brake make "leaks" a "probably leaks"; a rare allocator that is not attached not. */
+/** Losses and a brake make it "probably leaks"; a rare allocator that is not attached does not. */
 function losesTrust(credit: Credit): boolean {
   return (
     credit.missedDeaths > 0 || credit.doubts.some(doubt => /lost something|taken off/.test(doubt))
@@ -155,7 +155,8 @@ function claimShort(input: VerdictInput): Claim | undefined {
     class: 'unexplained',
     sentence:
       `The C heap grew by ${formatBytes(grown)} in ${formatDuration(windowNs)}, too short a time ` +
-      `to tell a leak from traffic: nothing can be accused before it is ${formatDuration(minAgeNs)} old.`,
+      'to tell a leak from traffic: nothing can be accused before it is ' +
+      `${formatDuration(minAgeNs)} old.`,
     next: `Trace for at least ${formatDuration(4 * minAgeNs)} (--duration).`,
     where: 'c-heap',
   };
@@ -173,9 +174,10 @@ function claimNotExplained(input: VerdictInput): Claim | undefined {
     sentence:
       `RSS grew by ${formatBytes(growth.rssBytes)} in ${formatDuration(seen.durationNs)}, and ` +
       `${parts} ${formatBytes(growth.notExplainedBytes)} of it.`,
-    next: watched
-      ? 'Look for direct mmap or an allocator of its own: compare /proc/PID/smaps over a minute.'
-      : 'Run `sonde doctor` and mend what keeps the C heap from being watched, then trace again.',
+    next:
+      watched || !seen.cgo
+        ? 'Look for direct mmap or an allocator of its own: compare /proc/PID/smaps over a minute.'
+        : 'Run `sonde doctor` and mend what keeps the C heap from being watched, then trace again.',
     where: 'elsewhere',
   };
 }
@@ -184,10 +186,10 @@ function claimNothing(input: VerdictInput, caveats: readonly string[]): Claim {
   const { growth, seen } = input;
   const window = formatDuration(seen.durationNs);
   const place = placeOfGrowth(growth);
-  const grown =
-    Math.abs(growth.rssBytes) < GROWTH_MIN_BYTES
-      ? `RSS stayed within ${formatBytes(Math.abs(growth.rssBytes))} over ${window}`
-      : `RSS ${growth.rssBytes > 0 ? 'grew' : 'shrank'} by ${formatBytes(Math.abs(growth.rssBytes))} over ${window}`;
+  const moved = formatBytes(Math.abs(growth.rssBytes));
+  const way = growth.rssBytes > 0 ? 'grew by' : 'shrank by';
+  const still = Math.abs(growth.rssBytes) < GROWTH_MIN_BYTES;
+  const grown = `RSS ${still ? 'stayed within' : way} ${moved} over ${window}`;
   const part = place === 'nowhere' ? '' : `, ${PLACE_WORDS[place]}`;
   const sentence =
     caveats.length === 0
@@ -196,7 +198,9 @@ function claimNothing(input: VerdictInput, caveats: readonly string[]): Claim {
   return {
     class: 'none',
     sentence,
-    next: `If RSS grows slowly, trace longer (--duration 5m); a leak under ${formatBytes(ACCUSED_BYTES_MIN)} in one window is not accused.`,
+    next:
+      'If RSS grows slowly, trace longer (--duration 5m); what leaks less than ' +
+      `${formatBytes(ACCUSED_BYTES_MIN)} in one window is not accused.`,
     where: place,
   };
 }

@@ -1,0 +1,127 @@
+/** One accused stack on the screen: what it holds, how it grows, how old it is, who it is. */
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
+  isPlumbing,
+} from '@sonde/memory';
+import type { ReportFrame, ReportStack } from './report.js';
+import { keepEnd, padEnd, type Screen } from './screen.js';
+
+const LABEL = 13;
+/** Frames shown of one stack; the JSON has all. */
+const FRAMES_MAX = 14;
+
+/** Draws one suspect. `place` is such as `1 of 3`. */
+export function drawSuspect(
+  screen: Screen,
+  it: ReportStack,
+  place: string,
+  minAgeSeconds: number,
+): void {
+  const { paint } = screen;
+  const facts = [
+    `${formatBytes(it.bytes)} held`,
+    `${it.bytesPerSecond < 0 ? '' : '+'}${formatRate(it.bytesPerSecond)}`,
+  ].join('   ');
+  screen.heading(`SUSPECT ${place}`, `${paint.red(it.class)}   ${facts}`);
+  const held = it.held.map(([, bytes]) => bytes);
+  if (held.length > 1) {
+    const ends = `${formatBytes(held[0]!)} ${screen.arrow} ${formatBytes(held.at(-1)!)}`;
+    row(screen, 'held', `${screen.spark(held, 40)}  ${ends}`);
+  }
+  row(screen, 'age', ageWords(it, minAgeSeconds));
+  if (it.allocs !== null) row(screen, 'blocks', callWords(it));
+  row(screen, 'memory', memoryWords(it));
+  if (it.touch !== null) row(screen, 'touched by', touchWords(it));
+  drawFrames(screen, it.frames);
+}
+
+function row(screen: Screen, label: string, text: string): void {
+  screen.labelled(`  ${screen.paint.dim(label)}`, text, LABEL);
+}
+
+function ageWords(it: ReportStack, minAgeSeconds: number): string {
+  const old = formatDuration(minAgeSeconds * 1e9);
+  return (
+    `${formatBytes(it.agedBytes)} in ${formatCount(it.agedCount)} blocks older than ${old}; ` +
+    `the oldest ${formatDuration(it.oldestAgeSeconds * 1e9)}`
+  );
+}
+
+function callWords(it: ReportStack): string {
+  const kept =
+    it.keptShare === null
+      ? ''
+      : `; of what was old halfway ${formatShare(it.keptShare)} is still held`;
+  return (
+    `${formatCount(it.count)} blocks held; ${formatCount(it.allocs!)} were allocated and ` +
+    `${formatCount(it.frees!)} freed in the window${kept}`
+  );
+}
+
+function memoryWords(it: ReportStack): string {
+  const parts: string[] = [];
+  if (it.usableBytes !== null && it.bytes > 0 && it.usableBytes > 1.02 * it.bytes) {
+    parts.push(`${formatBytes(it.usableBytes)} with the allocator's rounding`);
+  }
+  if (it.touchedShare === null) parts.push('which of its pages are resident is not known');
+  else parts.push(`${formatShare(it.touchedShare)} of its pages are resident`);
+  if (it.reusedBytes !== null && it.touchedShare !== null) {
+    parts.push(
+      it.reusedBytes === 0
+        ? 'all of them new to the process'
+        : `${formatBytes(it.reusedBytes)} of them were resident before (reused)`,
+    );
+  }
+  return parts.join('; ');
+}
+
+function touchWords(it: ReportStack): string {
+  const touch = it.touch!;
+  const named = touch.frames.find(frame => frame.kind !== 'kernel');
+  const who = named === undefined ? 'a stack that is not known' : named.function;
+  const share =
+    touch.stackShare > 0.99 ? '' : ` (${formatShare(touch.stackShare)} of first touches)`;
+  const delay = formatDuration(Math.max(0, touch.medianDelaySeconds) * 1e9);
+  return `${who}${share}, typically ${delay} after the allocation`;
+}
+
+/** Frames innermost first; C and Go told apart by a word, not only by colour. */
+function drawFrames(screen: Screen, frames: readonly ReportFrame[]): void {
+  const { paint } = screen;
+  if (frames.length === 0) {
+    row(screen, 'stack', 'not known: it was lost, or its code is gone');
+    return;
+  }
+  const kinds = { c: paint.yellow('C '), go: paint.cyan('Go'), kernel: paint.magenta('K ') };
+  const shown = frames.slice(0, FRAMES_MAX);
+  const room = screen.width - LABEL - 4;
+  const nameWidth = Math.min(Math.floor(room * 0.6), longest(shown) + 2);
+  shown.forEach((frame, index) => {
+    const label = index === 0 ? `  ${paint.dim('stack')}` : '';
+    const name = keepEnd(nameOf(frame), nameWidth - 1);
+    const place = keepEnd(placeOf(frame), room - nameWidth);
+    const plain = frame.kind === 'go' && isPlumbing(frame.function);
+    const text = `${padEnd(plain ? paint.dim(name) : name, nameWidth)}${paint.dim(place)}`;
+    screen.line(`${padEnd(label, LABEL)}${kinds[frame.kind]}  ${text}`);
+  });
+  const more = frames.length - shown.length;
+  if (more > 0) screen.line(`${' '.repeat(LABEL)}    ${paint.dim(`… ${more} more in the JSON`)}`);
+}
+
+function nameOf(frame: ReportFrame): string {
+  return frame.inlined ? `${frame.function} (inlined)` : frame.function;
+}
+
+function placeOf(frame: ReportFrame): string {
+  if (frame.file === null) return frame.module;
+  const file = frame.file.split('/').slice(-2).join('/');
+  return frame.line === null ? file : `${file}:${frame.line}`;
+}
+
+function longest(frames: readonly ReportFrame[]): number {
+  return Math.max(12, ...frames.map(frame => nameOf(frame).length));
+}
