@@ -56,7 +56,8 @@
 #include <linux/types.h>
 #endif
 
-/* Both fail to compile when the compiler lays a field out otherwise than the schema did. */
+/* These fail to compile when the compiler lays a type out otherwise than the schema did. */
+#define SONDE_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": size")
 #define SONDE_ASSERT_FIELD(type, field, offset, bytes)                                             \
 	_Static_assert(__builtin_offsetof(type, field) == (offset) &&                              \
 			       sizeof(((type *)0)->field) == (bytes),                              \
@@ -92,7 +93,7 @@ struct sonde_header {
 	/* when the record was made */
 	__u64 ktime_ns;
 };
-_Static_assert(sizeof(struct sonde_header) == 16, "struct sonde_header: size");
+SONDE_ASSERT_SIZE(struct sonde_header, 16);
 SONDE_ASSERT_FIELD(struct sonde_header, event, 0, 2);
 SONDE_ASSERT_FIELD(struct sonde_header, flags, 2, 2);
 SONDE_ASSERT_FIELD(struct sonde_header, size, 4, 4);
@@ -153,7 +154,7 @@ struct sonde_target {
 	/* 0 */
 	__u32 reserved;
 };
-_Static_assert(sizeof(struct sonde_target) == 128, "struct sonde_target: size");
+SONDE_ASSERT_SIZE(struct sonde_target, 128);
 SONDE_ASSERT_FIELD(struct sonde_target, tgid, 0, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, has_cookie, 4, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, pidns_dev, 8, 8);
@@ -190,7 +191,7 @@ struct sonde_stack {
 	/* program counters, innermost first */
 	__u64 pc[62];
 };
-_Static_assert(sizeof(struct sonde_stack) == 504, "struct sonde_stack: size");
+SONDE_ASSERT_SIZE(struct sonde_stack, 504);
 SONDE_ASSERT_FIELD(struct sonde_stack, count, 0, 4);
 SONDE_ASSERT_FIELD(struct sonde_stack, flags, 4, 4);
 SONDE_ASSERT_FIELD(struct sonde_stack, pc, 8, 496);
@@ -261,7 +262,7 @@ static __always_inline __u64 sonde_go_stack_word(const void *ctx, __u32 word)
 	return value;
 }
 
-/* Go, ABIInternal: ax bx cx di si r8 r9 r10 r11 for arguments and results; or ABI0. */
+/* Go, ABIInternal or ABI0; results come back in the registers of the arguments. */
 static __always_inline __u64 sonde_go_arg_0(const volatile struct sonde_target *target,
 					       const void *ctx)
 {
@@ -467,7 +468,7 @@ static __always_inline __u64 sonde_go_stack_word(const void *ctx, __u32 word)
 	return value;
 }
 
-/* Go, ABIInternal: regs[0] regs[1] regs[2] regs[3] regs[4] regs[5] regs[6] regs[7] regs[8] regs[9] regs[10] regs[11] regs[12] regs[13] regs[14] regs[15] for arguments and results; or ABI0. */
+/* Go, ABIInternal or ABI0; results come back in the registers of the arguments. */
 static __always_inline __u64 sonde_go_arg_0(const volatile struct sonde_target *target,
 					       const void *ctx)
 {

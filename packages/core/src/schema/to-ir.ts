@@ -49,7 +49,7 @@ function nearestPosition(path: string, source: SourceIndex): SourcePosition | un
 function buildIr(definition: ProbeDefinition, source: SourceIndex): ProbeIr {
   const table = new TypeTable(definition, source);
   for (const struct of FRAMEWORK_STRUCTS) table.known.set(struct.name, struct);
-  const types = Object.keys(definition.types ?? {}).map(name => table.named(name, `types.${name}`));
+  for (const name of Object.keys(definition.types ?? {})) table.named(name, `types.${name}`);
   const events = Object.entries(definition.events).map(([name, spec], index) =>
     buildEvent(name, index, spec, table),
   );
@@ -63,16 +63,12 @@ function buildIr(definition: ProbeDefinition, source: SourceIndex): ProbeIr {
     ...point,
     ...at(source.position(`attach.${point.name}`)),
   }));
-  const ordered = [...table.laidOut.values()];
-  if (ordered.length !== types.length) {
-    throw new SchemaError('types', `${ordered.length} types laid out, ${types.length} declared`);
-  }
   const config = buildConfig(definition, table);
   const ir: Omit<ProbeIr, 'hash'> = {
     ir: IR_VERSION,
     name,
     about,
-    types: ordered,
+    types: [...table.laidOut.values()],
     events,
     maps,
     params,

@@ -8,7 +8,7 @@ import type { EnumSpec, Fields, MapSpec, ParamSpec, ProbeDefinition } from './de
 import type { FieldSpec } from './field-types.js';
 import type { ScalarName, Unit } from './ir.js';
 import { scalarBytes } from './layout.js';
-import { snakeCase, whyNotName } from './names.js';
+import { pascalCase, snakeCase, whyNotName } from './names.js';
 import { SchemaError } from './schema-error.js';
 
 /**
@@ -40,6 +40,7 @@ const UNSIGNED: ReadonlySet<string> = new Set<ScalarName>(['u8', 'u16', 'u32', '
 /** Member names that generated cursors and columns have for themselves. */
 const TAKEN_MEMBERS: ReadonlySet<string> = new Set([
   'at',
+  'capacity',
   'constructor',
   'header',
   'ktimeNs',
@@ -47,6 +48,14 @@ const TAKEN_MEMBERS: ReadonlySet<string> = new Set([
   'reset',
   'rows',
   'toJSON',
+]);
+
+/** Names that generated code itself needs from JavaScript and from the decode room. */
+const TS_GLOBALS: ReadonlySet<string> = new Set([
+  ...['Array', 'ArrayBuffer', 'BigInt', 'DataView', 'Error', 'Map', 'Number', 'Object', 'Record'],
+  ...['RangeError', 'String', 'URL', 'Int8Array', 'Int16Array', 'Int32Array', 'BigInt64Array'],
+  ...['Uint8Array', 'Uint16Array', 'Uint32Array', 'BigUint64Array'],
+  ...['EventCodec', 'JsonColumn', 'MapCodec', 'ProbeModule'],
 ]);
 
 /** Throws the first SchemaError in the order in which an author reads the schema. */
@@ -65,11 +74,14 @@ export function validate(definition: ProbeDefinition): void {
     if (type.kind === 'struct' && Object.keys(type.fields).length === 0) {
       throw new SchemaError(path, 'struct has no fields');
     }
-    if (type.kind === 'union' && Object.keys(type.variants).length === 0) {
-      throw new SchemaError(path, 'union has no variants');
+    if (type.kind === 'union') {
+      const tags = Object.keys(type.variants);
+      if (tags.length === 0) throw new SchemaError(path, 'union has no variants');
+      for (const tag of tags) checkName(`${path}.${tag}`, tag);
     }
   }
   checkEvents(definition);
+  checkExports(definition);
   checkMaps(definition);
   for (const [name, param] of Object.entries(definition.params ?? {})) {
     checkParam(`params.${name}`, name, param);
@@ -119,6 +131,32 @@ function checkEvents(definition: ProbeDefinition): void {
     }
     checkAbout(path, event.about);
     checkFields(path, event.fields);
+  }
+}
+
+/** Refuses two declarations whose generated TypeScript would export one name twice. */
+function checkExports(definition: ProbeDefinition): void {
+  const exported = new Map<string, string>();
+  const declare = (path: string, names: readonly string[]): void => {
+    for (const name of names) {
+      const other = exported.get(name);
+      if (other !== undefined) {
+        throw new SchemaError(path, `type "${name}" is generated twice: for this and for ${other}`);
+      }
+      if (TS_GLOBALS.has(name)) {
+        throw new SchemaError(path, `type "${name}" would hide JavaScript's own`);
+      }
+      exported.set(name, path);
+    }
+  };
+  for (const [name, { kind }] of Object.entries(definition.types ?? {})) {
+    const pascal = pascalCase(name);
+    const classes = kind === 'struct' ? [`${pascal}Cursor`, `${pascal}Columns`] : [];
+    declare(`types.${name}`, [pascal, ...classes]);
+  }
+  for (const name of Object.keys(definition.events)) {
+    const pascal = pascalCase(name);
+    declare(`events.${name}`, [`${pascal}Event`, `${pascal}Cursor`, `${pascal}Columns`]);
   }
 }
 

@@ -45,8 +45,10 @@ export const Allocator = {
   /** free(pointer) */
   free: 9,
 } as const;
+
 /** A name of {@link Allocator}. */
 export type Allocator = keyof typeof Allocator;
+
 const allocatorNames = enumNames(Allocator);
 
 /** Name of a number in a record. Throws RangeError for one that the schema lacks. */
@@ -96,114 +98,105 @@ export class LiveCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** bytes requested; throws RangeError where a number is not exact (schema line 83) */
+  /** bytes requested; throws above 2^53 (schema line 83) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** bytes requested, low word (schema line 83) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** bytes requested, high word (schema line 83) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** bytes requested, exact (schema line 83) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
   /**
-   * bytes that the C library set aside; the request where unknown; throws RangeError where a
-   * number is not exact (schema line 84)
+   * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
+   * line 84)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 84) */
+  /** Low 32 bits of `usableBytes`. */
   get usableBytesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 84) */
+  /** High 32 bits of `usableBytes`. */
   get usableBytesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, exact (schema line 84) */
+  /** Exact value of `usableBytes`. */
   get usableBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * the C caller, then the Go frames; throws RangeError where a number is not exact (schema
-   * line 85)
-   */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 85) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** the C caller, then the Go frames, low word (schema line 85) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** the C caller, then the Go frames, high word (schema line 85) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** the C caller, then the Go frames, exact (schema line 85) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * when the allocator returned; throws RangeError where a number is not exact (schema line
-   * 86)
-   */
+  /** when the allocator returned; throws above 2^53 (schema line 86) */
   get allocatedNs(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** when the allocator returned, low word (schema line 86) */
+  /** Low 32 bits of `allocatedNs`. */
   get allocatedNsLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** when the allocator returned, high word (schema line 86) */
+  /** High 32 bits of `allocatedNs`. */
   get allocatedNsHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** when the allocator returned, exact (schema line 86) */
+  /** Exact value of `allocatedNs`. */
   get allocatedNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /**
-   * goroutine that called into C; throws RangeError where a number is not exact (schema line
-   * 87)
-   */
+  /** goroutine that called into C; throws above 2^53 (schema line 87) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** goroutine that called into C, low word (schema line 87) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** goroutine that called into C, high word (schema line 87) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** goroutine that called into C, exact (schema line 87) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
@@ -218,7 +211,7 @@ export class LiveCursor {
     return this.#view.getUint8(this.#offset + 44);
   }
 
-  /** function that made it, by name (schema line 89) */
+  /** Name of `allocator`. */
   get allocatorName(): Allocator {
     return allocatorName(this.#view.getUint8(this.#offset + 44));
   }
@@ -237,25 +230,28 @@ export class LiveCursor {
  * packages/probe-cgo-malloc/src/schema.ts:82.
  */
 export class LiveColumns {
-  /** bytes requested, low word (schema line 83) */
+  /** bytes requested, low 32 bits (schema line 83) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes requested, high word (schema line 83) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 84) */
+  /**
+   * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
+   * 84)
+   */
   readonly usableBytesLo: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 84) */
+  /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low word (schema line 85) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 85) */
   readonly stackLo: Uint32Array;
-  /** the C caller, then the Go frames, high word (schema line 85) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when the allocator returned, low word (schema line 86) */
+  /** when the allocator returned, low 32 bits (schema line 86) */
   readonly allocatedNsLo: Uint32Array;
-  /** when the allocator returned, high word (schema line 86) */
+  /** High 32 bits of `allocatedNs`. */
   readonly allocatedNsHi: Uint32Array;
-  /** goroutine that called into C, low word (schema line 87) */
+  /** goroutine that called into C, low 32 bits (schema line 87) */
   readonly goidLo: Uint32Array;
-  /** goroutine that called into C, high word (schema line 87) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /** thread that allocated (schema line 88) */
   readonly tid: Uint32Array;
@@ -383,165 +379,144 @@ export class CallCursor {
   readonly #old = new LiveCursor();
 
   /**
-   * stack pointer at entry: tells the outermost call from those inside it; throws RangeError
-   * where a number is not exact (schema line 92)
+   * stack pointer at entry: tells the outermost call from those inside it; throws above 2^53
+   * (schema line 92)
    */
   get stackPointer(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /**
-   * stack pointer at entry: tells the outermost call from those inside it, low word (schema
-   * line 92)
-   */
+  /** Low 32 bits of `stackPointer`. */
   get stackPointerLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /**
-   * stack pointer at entry: tells the outermost call from those inside it, high word (schema
-   * line 92)
-   */
+  /** High 32 bits of `stackPointer`. */
   get stackPointerHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /**
-   * stack pointer at entry: tells the outermost call from those inside it, exact (schema line
-   * 92)
-   */
+  /** Exact value of `stackPointer`. */
   get stackPointerBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /**
-   * bytes requested; all ones when count × size overflows; throws RangeError where a number is
-   * not exact (schema line 93)
-   */
+  /** bytes requested; all ones when count × size overflows; throws above 2^53 (schema line 93) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** bytes requested; all ones when count × size overflows, low word (schema line 93) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** bytes requested; all ones when count × size overflows, high word (schema line 93) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** bytes requested; all ones when count × size overflows, exact (schema line 93) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * where posix_memalign stores its result; throws RangeError where a number is not exact
-   * (schema line 94)
-   */
+  /** where posix_memalign stores its result; throws above 2^53 (schema line 94) */
   get resultAddress(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** where posix_memalign stores its result, low word (schema line 94) */
+  /** Low 32 bits of `resultAddress`. */
   get resultAddressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** where posix_memalign stores its result, high word (schema line 94) */
+  /** High 32 bits of `resultAddress`. */
   get resultAddressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** where posix_memalign stores its result, exact (schema line 94) */
+  /** Exact value of `resultAddress`. */
   get resultAddressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** what realloc was given; throws RangeError where a number is not exact (schema line 95) */
+  /** what realloc was given; throws above 2^53 (schema line 95) */
   get oldAddress(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** what realloc was given, low word (schema line 95) */
+  /** Low 32 bits of `oldAddress`. */
   get oldAddressLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** what realloc was given, high word (schema line 95) */
+  /** High 32 bits of `oldAddress`. */
   get oldAddressHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** what realloc was given, exact (schema line 95) */
+  /** Exact value of `oldAddress`. */
   get oldAddressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** when the call began; throws RangeError where a number is not exact (schema line 96) */
+  /** when the call began; throws above 2^53 (schema line 96) */
   get enteredNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** when the call began, low word (schema line 96) */
+  /** Low 32 bits of `enteredNs`. */
   get enteredNsLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** when the call began, high word (schema line 96) */
+  /** High 32 bits of `enteredNs`. */
   get enteredNsHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** when the call began, exact (schema line 96) */
+  /** Exact value of `enteredNs`. */
   get enteredNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * the C caller, then the Go frames; throws RangeError where a number is not exact (schema
-   * line 97)
-   */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 97) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** the C caller, then the Go frames, low word (schema line 97) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** the C caller, then the Go frames, high word (schema line 97) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** the C caller, then the Go frames, exact (schema line 97) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /**
-   * goroutine that called into C; throws RangeError where a number is not exact (schema line
-   * 98)
-   */
+  /** goroutine that called into C; throws above 2^53 (schema line 98) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** goroutine that called into C, low word (schema line 98) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** goroutine that called into C, high word (schema line 98) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** goroutine that called into C, exact (schema line 98) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
@@ -556,7 +531,7 @@ export class CallCursor {
     return this.#view.getUint8(this.#offset + 104);
   }
 
-  /** function that was called, by name (schema line 100) */
+  /** Name of `allocator`. */
   get allocatorName(): Allocator {
     return allocatorName(this.#view.getUint8(this.#offset + 104));
   }
@@ -586,38 +561,35 @@ export class CallCursor {
  */
 export class CallColumns {
   /**
-   * stack pointer at entry: tells the outermost call from those inside it, low word (schema
+   * stack pointer at entry: tells the outermost call from those inside it, low 32 bits (schema
    * line 92)
    */
   readonly stackPointerLo: Uint32Array;
-  /**
-   * stack pointer at entry: tells the outermost call from those inside it, high word (schema
-   * line 92)
-   */
+  /** High 32 bits of `stackPointer`. */
   readonly stackPointerHi: Uint32Array;
-  /** bytes requested; all ones when count × size overflows, low word (schema line 93) */
+  /** bytes requested; all ones when count × size overflows, low 32 bits (schema line 93) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes requested; all ones when count × size overflows, high word (schema line 93) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** where posix_memalign stores its result, low word (schema line 94) */
+  /** where posix_memalign stores its result, low 32 bits (schema line 94) */
   readonly resultAddressLo: Uint32Array;
-  /** where posix_memalign stores its result, high word (schema line 94) */
+  /** High 32 bits of `resultAddress`. */
   readonly resultAddressHi: Uint32Array;
-  /** what realloc was given, low word (schema line 95) */
+  /** what realloc was given, low 32 bits (schema line 95) */
   readonly oldAddressLo: Uint32Array;
-  /** what realloc was given, high word (schema line 95) */
+  /** High 32 bits of `oldAddress`. */
   readonly oldAddressHi: Uint32Array;
-  /** when the call began, low word (schema line 96) */
+  /** when the call began, low 32 bits (schema line 96) */
   readonly enteredNsLo: Uint32Array;
-  /** when the call began, high word (schema line 96) */
+  /** High 32 bits of `enteredNs`. */
   readonly enteredNsHi: Uint32Array;
-  /** the C caller, then the Go frames, low word (schema line 97) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 97) */
   readonly stackLo: Uint32Array;
-  /** the C caller, then the Go frames, high word (schema line 97) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C, low word (schema line 98) */
+  /** goroutine that called into C, low 32 bits (schema line 98) */
   readonly goidLo: Uint32Array;
-  /** goroutine that called into C, high word (schema line 98) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /**
    * the allocation at oldAddress, taken out of `live` during the call; 48 bytes by row (schema
@@ -767,177 +739,162 @@ export class StackTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws RangeError where a number is not exact (schema line 68) */
+  /** allocations; throws above 2^53 (schema line 68) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** allocations, low word (schema line 68) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** allocations, exact (schema line 68) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /**
-   * frees of allocations that the probe saw being made; throws RangeError where a number is
-   * not exact (schema line 69)
-   */
+  /** frees of allocations that the probe saw being made; throws above 2^53 (schema line 69) */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** Low 32 bits of `frees`. */
   get freesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   get freesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** frees of allocations that the probe saw being made, exact (schema line 69) */
+  /** Exact value of `frees`. */
   get freesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * bytes requested by the allocations; throws RangeError where a number is not exact (schema
-   * line 70)
-   */
+  /** bytes requested by the allocations; throws above 2^53 (schema line 70) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes requested by the allocations, exact (schema line 70) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * bytes that the freed allocations had requested; throws RangeError where a number is not
-   * exact (schema line 71)
-   */
+  /** bytes that the freed allocations had requested; throws above 2^53 (schema line 71) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** Low 32 bits of `freeBytes`. */
   get freeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   get freeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes that the freed allocations had requested, exact (schema line 71) */
+  /** Exact value of `freeBytes`. */
   get freeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /**
-   * bytes set aside for the allocations; throws RangeError where a number is not exact (schema
-   * line 106)
-   */
+  /** bytes set aside for the allocations; throws above 2^53 (schema line 106) */
   get allocUsableBytes(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** bytes set aside for the allocations, low word (schema line 106) */
+  /** Low 32 bits of `allocUsableBytes`. */
   get allocUsableBytesLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** bytes set aside for the allocations, high word (schema line 106) */
+  /** High 32 bits of `allocUsableBytes`. */
   get allocUsableBytesHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** bytes set aside for the allocations, exact (schema line 106) */
+  /** Exact value of `allocUsableBytes`. */
   get allocUsableBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * bytes set aside for those freed; throws RangeError where a number is not exact (schema
-   * line 107)
-   */
+  /** bytes set aside for those freed; throws above 2^53 (schema line 107) */
   get freeUsableBytes(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** bytes set aside for those freed, low word (schema line 107) */
+  /** Low 32 bits of `freeUsableBytes`. */
   get freeUsableBytesLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** bytes set aside for those freed, high word (schema line 107) */
+  /** High 32 bits of `freeUsableBytes`. */
   get freeUsableBytesHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** bytes set aside for those freed, exact (schema line 107) */
+  /** Exact value of `freeUsableBytes`. */
   get freeUsableBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** first allocation; throws RangeError where a number is not exact (schema line 108) */
+  /** first allocation; throws above 2^53 (schema line 108) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** first allocation, low word (schema line 108) */
+  /** Low 32 bits of `firstNs`. */
   get firstNsLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** first allocation, high word (schema line 108) */
+  /** High 32 bits of `firstNs`. */
   get firstNsHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** first allocation, exact (schema line 108) */
+  /** Exact value of `firstNs`. */
   get firstNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
-  /** latest allocation; throws RangeError where a number is not exact (schema line 109) */
+  /** latest allocation; throws above 2^53 (schema line 109) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 56);
   }
 
-  /** latest allocation, low word (schema line 109) */
+  /** Low 32 bits of `lastNs`. */
   get lastNsLo(): number {
     return this.#view.getUint32(this.#offset + 56, true);
   }
 
-  /** latest allocation, high word (schema line 109) */
+  /** High 32 bits of `lastNs`. */
   get lastNsHi(): number {
     return this.#view.getUint32(this.#offset + 60, true);
   }
 
-  /** latest allocation, exact (schema line 109) */
+  /** Exact value of `lastNs`. */
   get lastNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 56, true);
   }
@@ -956,37 +913,37 @@ export class StackTotalsCursor {
  * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:104.
  */
 export class StackTotalsColumns {
-  /** allocations, low word (schema line 68) */
+  /** allocations, low 32 bits (schema line 68) */
   readonly allocsLo: Uint32Array;
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** frees of allocations that the probe saw being made, low 32 bits (schema line 69) */
   readonly freesLo: Uint32Array;
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** bytes requested by the allocations, low 32 bits (schema line 70) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** bytes that the freed allocations had requested, low 32 bits (schema line 71) */
   readonly freeBytesLo: Uint32Array;
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** bytes set aside for the allocations, low word (schema line 106) */
+  /** bytes set aside for the allocations, low 32 bits (schema line 106) */
   readonly allocUsableBytesLo: Uint32Array;
-  /** bytes set aside for the allocations, high word (schema line 106) */
+  /** High 32 bits of `allocUsableBytes`. */
   readonly allocUsableBytesHi: Uint32Array;
-  /** bytes set aside for those freed, low word (schema line 107) */
+  /** bytes set aside for those freed, low 32 bits (schema line 107) */
   readonly freeUsableBytesLo: Uint32Array;
-  /** bytes set aside for those freed, high word (schema line 107) */
+  /** High 32 bits of `freeUsableBytes`. */
   readonly freeUsableBytesHi: Uint32Array;
-  /** first allocation, low word (schema line 108) */
+  /** first allocation, low 32 bits (schema line 108) */
   readonly firstNsLo: Uint32Array;
-  /** first allocation, high word (schema line 108) */
+  /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest allocation, low word (schema line 109) */
+  /** latest allocation, low 32 bits (schema line 109) */
   readonly lastNsLo: Uint32Array;
-  /** latest allocation, high word (schema line 109) */
+  /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
   #rows = 0;
 
@@ -1103,91 +1060,82 @@ export class SizeClassCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws RangeError where a number is not exact (schema line 68) */
+  /** allocations; throws above 2^53 (schema line 68) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** allocations, low word (schema line 68) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** allocations, exact (schema line 68) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /**
-   * frees of allocations that the probe saw being made; throws RangeError where a number is
-   * not exact (schema line 69)
-   */
+  /** frees of allocations that the probe saw being made; throws above 2^53 (schema line 69) */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** Low 32 bits of `frees`. */
   get freesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   get freesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** frees of allocations that the probe saw being made, exact (schema line 69) */
+  /** Exact value of `frees`. */
   get freesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * bytes requested by the allocations; throws RangeError where a number is not exact (schema
-   * line 70)
-   */
+  /** bytes requested by the allocations; throws above 2^53 (schema line 70) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes requested by the allocations, exact (schema line 70) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * bytes that the freed allocations had requested; throws RangeError where a number is not
-   * exact (schema line 71)
-   */
+  /** bytes that the freed allocations had requested; throws above 2^53 (schema line 71) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** Low 32 bits of `freeBytes`. */
   get freeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   get freeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes that the freed allocations had requested, exact (schema line 71) */
+  /** Exact value of `freeBytes`. */
   get freeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
@@ -1206,21 +1154,21 @@ export class SizeClassCursor {
  * packages/probe-cgo-malloc/src/schema.ts:111.
  */
 export class SizeClassColumns {
-  /** allocations, low word (schema line 68) */
+  /** allocations, low 32 bits (schema line 68) */
   readonly allocsLo: Uint32Array;
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** frees of allocations that the probe saw being made, low 32 bits (schema line 69) */
   readonly freesLo: Uint32Array;
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** bytes requested by the allocations, low 32 bits (schema line 70) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** bytes that the freed allocations had requested, low 32 bits (schema line 71) */
   readonly freeBytesLo: Uint32Array;
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
   #rows = 0;
 
@@ -1322,201 +1270,171 @@ export class TotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws RangeError where a number is not exact (schema line 68) */
+  /** allocations; throws above 2^53 (schema line 68) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** allocations, low word (schema line 68) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** allocations, exact (schema line 68) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /**
-   * frees of allocations that the probe saw being made; throws RangeError where a number is
-   * not exact (schema line 69)
-   */
+  /** frees of allocations that the probe saw being made; throws above 2^53 (schema line 69) */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** Low 32 bits of `frees`. */
   get freesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   get freesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** frees of allocations that the probe saw being made, exact (schema line 69) */
+  /** Exact value of `frees`. */
   get freesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * bytes requested by the allocations; throws RangeError where a number is not exact (schema
-   * line 70)
-   */
+  /** bytes requested by the allocations; throws above 2^53 (schema line 70) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes requested by the allocations, exact (schema line 70) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * bytes that the freed allocations had requested; throws RangeError where a number is not
-   * exact (schema line 71)
-   */
+  /** bytes that the freed allocations had requested; throws above 2^53 (schema line 71) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** Low 32 bits of `freeBytes`. */
   get freeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   get freeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes that the freed allocations had requested, exact (schema line 71) */
+  /** Exact value of `freeBytes`. */
   get freeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
   /**
-   * successful reallocations; each is in allocs, and in frees where known; throws RangeError
-   * where a number is not exact (schema line 114)
+   * successful reallocations; each is in allocs, and in frees where known; throws above 2^53
+   * (schema line 114)
    */
   get reallocs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /**
-   * successful reallocations; each is in allocs, and in frees where known, low word (schema
-   * line 114)
-   */
+  /** Low 32 bits of `reallocs`. */
   get reallocsLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /**
-   * successful reallocations; each is in allocs, and in frees where known, high word (schema
-   * line 114)
-   */
+  /** High 32 bits of `reallocs`. */
   get reallocsHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /**
-   * successful reallocations; each is in allocs, and in frees where known, exact (schema line
-   * 114)
-   */
+  /** Exact value of `reallocs`. */
   get reallocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * calls that returned no memory; throws RangeError where a number is not exact (schema line
-   * 115)
-   */
+  /** calls that returned no memory; throws above 2^53 (schema line 115) */
   get failed(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** calls that returned no memory, low word (schema line 115) */
+  /** Low 32 bits of `failed`. */
   get failedLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** calls that returned no memory, high word (schema line 115) */
+  /** High 32 bits of `failed`. */
   get failedHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** calls that returned no memory, exact (schema line 115) */
+  /** Exact value of `failed`. */
   get failedBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
   /**
-   * frees of addresses that were not allocated since the attach; throws RangeError where a
-   * number is not exact (schema line 116)
+   * frees of addresses that were not allocated since the attach; throws above 2^53 (schema
+   * line 116)
    */
   get freedBeforeAttach(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** frees of addresses that were not allocated since the attach, low word (schema line 116) */
+  /** Low 32 bits of `freedBeforeAttach`. */
   get freedBeforeAttachLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** frees of addresses that were not allocated since the attach, high word (schema line 116) */
+  /** High 32 bits of `freedBeforeAttach`. */
   get freedBeforeAttachHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** frees of addresses that were not allocated since the attach, exact (schema line 116) */
+  /** Exact value of `freedBeforeAttach`. */
   get freedBeforeAttachBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
   /**
-   * allocator calls made by an allocator, which count once as the outer call; throws
-   * RangeError where a number is not exact (schema line 117)
+   * allocator calls made by an allocator, which count once as the outer call; throws above
+   * 2^53 (schema line 117)
    */
   get nested(): number {
     return readU64(this.#view, this.#offset + 56);
   }
 
-  /**
-   * allocator calls made by an allocator, which count once as the outer call, low word (schema
-   * line 117)
-   */
+  /** Low 32 bits of `nested`. */
   get nestedLo(): number {
     return this.#view.getUint32(this.#offset + 56, true);
   }
 
-  /**
-   * allocator calls made by an allocator, which count once as the outer call, high word
-   * (schema line 117)
-   */
+  /** High 32 bits of `nested`. */
   get nestedHi(): number {
     return this.#view.getUint32(this.#offset + 60, true);
   }
 
-  /**
-   * allocator calls made by an allocator, which count once as the outer call, exact (schema
-   * line 117)
-   */
+  /** Exact value of `nested`. */
   get nestedBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 56, true);
   }
@@ -1535,49 +1453,43 @@ export class TotalsCursor {
  * `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:112.
  */
 export class TotalsColumns {
-  /** allocations, low word (schema line 68) */
+  /** allocations, low 32 bits (schema line 68) */
   readonly allocsLo: Uint32Array;
-  /** allocations, high word (schema line 68) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** frees of allocations that the probe saw being made, low word (schema line 69) */
+  /** frees of allocations that the probe saw being made, low 32 bits (schema line 69) */
   readonly freesLo: Uint32Array;
-  /** frees of allocations that the probe saw being made, high word (schema line 69) */
+  /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes requested by the allocations, low word (schema line 70) */
+  /** bytes requested by the allocations, low 32 bits (schema line 70) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes requested by the allocations, high word (schema line 70) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes that the freed allocations had requested, low word (schema line 71) */
+  /** bytes that the freed allocations had requested, low 32 bits (schema line 71) */
   readonly freeBytesLo: Uint32Array;
-  /** bytes that the freed allocations had requested, high word (schema line 71) */
+  /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
   /**
-   * successful reallocations; each is in allocs, and in frees where known, low word (schema
+   * successful reallocations; each is in allocs, and in frees where known, low 32 bits (schema
    * line 114)
    */
   readonly reallocsLo: Uint32Array;
-  /**
-   * successful reallocations; each is in allocs, and in frees where known, high word (schema
-   * line 114)
-   */
+  /** High 32 bits of `reallocs`. */
   readonly reallocsHi: Uint32Array;
-  /** calls that returned no memory, low word (schema line 115) */
+  /** calls that returned no memory, low 32 bits (schema line 115) */
   readonly failedLo: Uint32Array;
-  /** calls that returned no memory, high word (schema line 115) */
+  /** High 32 bits of `failed`. */
   readonly failedHi: Uint32Array;
-  /** frees of addresses that were not allocated since the attach, low word (schema line 116) */
+  /** frees of addresses that were not allocated since the attach, low 32 bits (schema line 116) */
   readonly freedBeforeAttachLo: Uint32Array;
-  /** frees of addresses that were not allocated since the attach, high word (schema line 116) */
+  /** High 32 bits of `freedBeforeAttach`. */
   readonly freedBeforeAttachHi: Uint32Array;
   /**
-   * allocator calls made by an allocator, which count once as the outer call, low word (schema
-   * line 117)
-   */
-  readonly nestedLo: Uint32Array;
-  /**
-   * allocator calls made by an allocator, which count once as the outer call, high word
+   * allocator calls made by an allocator, which count once as the outer call, low 32 bits
    * (schema line 117)
    */
+  readonly nestedLo: Uint32Array;
+  /** High 32 bits of `nested`. */
   readonly nestedHi: Uint32Array;
   #rows = 0;
 
@@ -1701,131 +1613,128 @@ export class AllocCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** what the caller got; throws RangeError where a number is not exact (schema line 122) */
+  /** what the caller got; throws above 2^53 (schema line 122) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** what the caller got, low word (schema line 122) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** what the caller got, high word (schema line 122) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** what the caller got, exact (schema line 122) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes requested; throws RangeError where a number is not exact (schema line 123) */
+  /** bytes requested; throws above 2^53 (schema line 123) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes requested, low word (schema line 123) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes requested, high word (schema line 123) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes requested, exact (schema line 123) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
   /**
-   * bytes that the C library set aside; the request where unknown; throws RangeError where a
-   * number is not exact (schema line 124)
+   * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
+   * line 124)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 124) */
+  /** Low 32 bits of `usableBytes`. */
   get usableBytesLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 124) */
+  /** High 32 bits of `usableBytes`. */
   get usableBytesHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, exact (schema line 124) */
+  /** Exact value of `usableBytes`. */
   get usableBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * the C caller, then the Go frames; throws RangeError where a number is not exact (schema
-   * line 125)
-   */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 125) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** the C caller, then the Go frames, low word (schema line 125) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** the C caller, then the Go frames, high word (schema line 125) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** the C caller, then the Go frames, exact (schema line 125) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
   /**
-   * goroutine that called into C; 0 for a thread of C code; throws RangeError where a number
-   * is not exact (schema line 126)
+   * goroutine that called into C; 0 for a thread of C code; throws above 2^53 (schema line
+   * 126)
    */
   get goid(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, low word (schema line 126) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, high word (schema line 126) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, exact (schema line 126) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
@@ -1840,7 +1749,7 @@ export class AllocCursor {
     return this.#view.getUint8(this.#offset + 60);
   }
 
-  /** function that was called, by name (schema line 128) */
+  /** Name of `allocator`. */
   get allocatorName(): Allocator {
     return allocatorName(this.#view.getUint8(this.#offset + 60));
   }
@@ -1859,29 +1768,32 @@ export class AllocCursor {
  * packages/probe-cgo-malloc/src/schema.ts:121.
  */
 export class AllocColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what the caller got, low word (schema line 122) */
+  /** what the caller got, low 32 bits (schema line 122) */
   readonly addressLo: Uint32Array;
-  /** what the caller got, high word (schema line 122) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes requested, low word (schema line 123) */
+  /** bytes requested, low 32 bits (schema line 123) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes requested, high word (schema line 123) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 124) */
+  /**
+   * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
+   * 124)
+   */
   readonly usableBytesLo: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 124) */
+  /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low word (schema line 125) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 125) */
   readonly stackLo: Uint32Array;
-  /** the C caller, then the Go frames, high word (schema line 125) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, low word (schema line 126) */
+  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 126) */
   readonly goidLo: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, high word (schema line 126) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /** thread that allocated (schema line 127) */
   readonly tid: Uint32Array;
@@ -1986,6 +1898,7 @@ const allocCodec: EventCodec = {
     { name: 'allocator', kind: 'enum', unit: 'none', about: 'function that was called' },
   ],
 };
+
 /**
  * Memory goes back to the C library, by free or by realloc(pointer, 0). Declared in
  * packages/probe-cgo-malloc/src/schema.ts:130.
@@ -2022,42 +1935,42 @@ export class FreeCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** what was freed; throws RangeError where a number is not exact (schema line 131) */
+  /** what was freed; throws above 2^53 (schema line 131) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** what was freed, low word (schema line 131) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** what was freed, high word (schema line 131) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** what was freed, exact (schema line 131) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
@@ -2072,7 +1985,7 @@ export class FreeCursor {
     return this.#view.getUint8(this.#offset + 28);
   }
 
-  /** free or realloc, by name (schema line 133) */
+  /** Name of `allocator`. */
   get allocatorName(): Allocator {
     return allocatorName(this.#view.getUint8(this.#offset + 28));
   }
@@ -2091,13 +2004,13 @@ export class FreeCursor {
  * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:130.
  */
 export class FreeColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what was freed, low word (schema line 131) */
+  /** what was freed, low 32 bits (schema line 131) */
   readonly addressLo: Uint32Array;
-  /** what was freed, high word (schema line 131) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
   /** thread that freed (schema line 132) */
   readonly tid: Uint32Array;
@@ -2168,6 +2081,7 @@ const freeCodec: EventCodec = {
     { name: 'allocator', kind: 'enum', unit: 'none', about: 'free or realloc' },
   ],
 };
+
 /**
  * An allocation was replaced by another, at the same address or a new one. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:135.
@@ -2225,186 +2139,171 @@ export class ReallocCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * what was given; it ended at some time after enteredNs; throws RangeError where a number is
-   * not exact (schema line 136)
-   */
+  /** what was given; it ended at some time after enteredNs; throws above 2^53 (schema line 136) */
   get oldAddress(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** what was given; it ended at some time after enteredNs, low word (schema line 136) */
+  /** Low 32 bits of `oldAddress`. */
   get oldAddressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** what was given; it ended at some time after enteredNs, high word (schema line 136) */
+  /** High 32 bits of `oldAddress`. */
   get oldAddressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** what was given; it ended at some time after enteredNs, exact (schema line 136) */
+  /** Exact value of `oldAddress`. */
   get oldAddressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** what the caller got; throws RangeError where a number is not exact (schema line 137) */
+  /** what the caller got; throws above 2^53 (schema line 137) */
   get address(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** what the caller got, low word (schema line 137) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** what the caller got, high word (schema line 137) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** what the caller got, exact (schema line 137) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** bytes requested; throws RangeError where a number is not exact (schema line 138) */
+  /** bytes requested; throws above 2^53 (schema line 138) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** bytes requested, low word (schema line 138) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** bytes requested, high word (schema line 138) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** bytes requested, exact (schema line 138) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
   /**
-   * bytes that the C library set aside; the request where unknown; throws RangeError where a
-   * number is not exact (schema line 139)
+   * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
+   * line 139)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 139) */
+  /** Low 32 bits of `usableBytes`. */
   get usableBytesLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 139) */
+  /** High 32 bits of `usableBytes`. */
   get usableBytesHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** bytes that the C library set aside; the request where unknown, exact (schema line 139) */
+  /** Exact value of `usableBytes`. */
   get usableBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /**
-   * the C caller, then the Go frames; throws RangeError where a number is not exact (schema
-   * line 140)
-   */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 140) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** the C caller, then the Go frames, low word (schema line 140) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** the C caller, then the Go frames, high word (schema line 140) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** the C caller, then the Go frames, exact (schema line 140) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
   /**
-   * goroutine that called into C; 0 for a thread of C code; throws RangeError where a number
-   * is not exact (schema line 141)
+   * goroutine that called into C; 0 for a thread of C code; throws above 2^53 (schema line
+   * 141)
    */
   get goid(): number {
     return readU64(this.#view, this.#offset + 56);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, low word (schema line 141) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 56, true);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, high word (schema line 141) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 60, true);
   }
 
-  /** goroutine that called into C; 0 for a thread of C code, exact (schema line 141) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 56, true);
   }
 
   /**
-   * entry of the call: what another thread got at oldAddress later is not ours; throws
-   * RangeError where a number is not exact (schema line 142)
+   * entry of the call: what another thread got at oldAddress later is not ours; throws above
+   * 2^53 (schema line 142)
    */
   get enteredNs(): number {
     return readU64(this.#view, this.#offset + 64);
   }
 
-  /**
-   * entry of the call: what another thread got at oldAddress later is not ours, low word
-   * (schema line 142)
-   */
+  /** Low 32 bits of `enteredNs`. */
   get enteredNsLo(): number {
     return this.#view.getUint32(this.#offset + 64, true);
   }
 
-  /**
-   * entry of the call: what another thread got at oldAddress later is not ours, high word
-   * (schema line 142)
-   */
+  /** High 32 bits of `enteredNs`. */
   get enteredNsHi(): number {
     return this.#view.getUint32(this.#offset + 68, true);
   }
 
-  /**
-   * entry of the call: what another thread got at oldAddress later is not ours, exact (schema
-   * line 142)
-   */
+  /** Exact value of `enteredNs`. */
   get enteredNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 64, true);
   }
@@ -2419,7 +2318,7 @@ export class ReallocCursor {
     return this.#view.getUint8(this.#offset + 76);
   }
 
-  /** realloc or reallocarray, by name (schema line 144) */
+  /** Name of `allocator`. */
   get allocatorName(): Allocator {
     return allocatorName(this.#view.getUint8(this.#offset + 76));
   }
@@ -2438,43 +2337,43 @@ export class ReallocCursor {
  * are filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:135.
  */
 export class ReallocColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what was given; it ended at some time after enteredNs, low word (schema line 136) */
+  /** what was given; it ended at some time after enteredNs, low 32 bits (schema line 136) */
   readonly oldAddressLo: Uint32Array;
-  /** what was given; it ended at some time after enteredNs, high word (schema line 136) */
+  /** High 32 bits of `oldAddress`. */
   readonly oldAddressHi: Uint32Array;
-  /** what the caller got, low word (schema line 137) */
+  /** what the caller got, low 32 bits (schema line 137) */
   readonly addressLo: Uint32Array;
-  /** what the caller got, high word (schema line 137) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes requested, low word (schema line 138) */
+  /** bytes requested, low 32 bits (schema line 138) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes requested, high word (schema line 138) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, low word (schema line 139) */
+  /**
+   * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
+   * 139)
+   */
   readonly usableBytesLo: Uint32Array;
-  /** bytes that the C library set aside; the request where unknown, high word (schema line 139) */
+  /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low word (schema line 140) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 140) */
   readonly stackLo: Uint32Array;
-  /** the C caller, then the Go frames, high word (schema line 140) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, low word (schema line 141) */
+  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 141) */
   readonly goidLo: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, high word (schema line 141) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /**
-   * entry of the call: what another thread got at oldAddress later is not ours, low word
+   * entry of the call: what another thread got at oldAddress later is not ours, low 32 bits
    * (schema line 142)
    */
   readonly enteredNsLo: Uint32Array;
-  /**
-   * entry of the call: what another thread got at oldAddress later is not ours, high word
-   * (schema line 142)
-   */
+  /** High 32 bits of `enteredNs`. */
   readonly enteredNsHi: Uint32Array;
   /** thread that allocated (schema line 143) */
   readonly tid: Uint32Array;
@@ -2601,6 +2500,7 @@ const reallocCodec: EventCodec = {
     { name: 'allocator', kind: 'enum', unit: 'none', about: 'realloc or reallocarray' },
   ],
 };
+
 /**
  * Aggregate: address → allocation not freed yet. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:148.
@@ -2614,6 +2514,7 @@ export const liveMap: MapCodec<bigint, Live> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: stack → what it allocated and what of that was freed. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:154.
@@ -2627,6 +2528,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: 0 for empty requests, 1 + n for requests of 2^n … 2^(n+1) - 1 bytes. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:160.
@@ -2640,6 +2542,7 @@ export const sizeClassesMap: MapCodec<number, SizeClass> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /**
  * Aggregate: one entry, everything counted. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:165.
@@ -2653,6 +2556,7 @@ export const totalsMap: MapCodec<number, Totals> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /**
  * Kernel thread id → the outermost allocator call of that thread. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:170.
@@ -2666,6 +2570,7 @@ export const callsMap: MapCodec<number, Call> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /**
  * One entry of zeros, from which new entries of `calls` are made. Declared in
  * packages/probe-cgo-malloc/src/schema.ts:176.
@@ -2679,6 +2584,7 @@ export const blankMap: MapCodec<number, Call> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /** The probe as session and command line meet it. */
 export const probe: ProbeModule = {
   ir,

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash f16822a0daa49e0fe155378aa2d0b653. */
+/** Evaluated from the schema; hash ab4ef91c4a8aca7a28f5ddbe237d6b1e. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -700,6 +700,9 @@ export const ir: ProbeIr = {
       name: 'every',
       about: 'any Go allocation, inside a bounded window',
       need: 'optional',
+      when: {
+        param: 'windowMs',
+      },
       oneOf: [
         {
           kind: 'goEntry',
@@ -785,5 +788,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: 'f16822a0daa49e0fe155378aa2d0b653',
+  hash: 'ab4ef91c4a8aca7a28f5ddbe237d6b1e',
 };

@@ -87,7 +87,8 @@ enum mallocgc_event {
 	MALLOCGC_EVENT_EVERY = 2, /* Any Go allocation inside the window that `windowMs` opened. */
 };
 
-/* A large object that is not freed yet.
+/*
+ * A large object that is not freed yet.
  * packages/probe-mallocgc/src/schema.ts:43
  */
 struct mallocgc_live {
@@ -103,7 +104,7 @@ struct mallocgc_live {
 	__u32 tid;
 	__u8 pad0[4];
 };
-_Static_assert(sizeof(struct mallocgc_live) == 40, "struct mallocgc_live: size");
+SONDE_ASSERT_SIZE(struct mallocgc_live, 40);
 SONDE_ASSERT_FIELD(struct mallocgc_live, size_bytes, 0, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_live, stack, 8, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_live, allocated_ns, 16, 8);
@@ -111,7 +112,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_live, goid, 24, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_live, tid, 32, 4);
 SONDE_ASSERT_FIELD(struct mallocgc_live, pad0, 36, 4);
 
-/* What one stack made since the attach, and how much was freed.
+/*
+ * What one stack made since the attach, and how much was freed.
  * packages/probe-mallocgc/src/schema.ts:50
  */
 struct mallocgc_stack_totals {
@@ -128,7 +130,7 @@ struct mallocgc_stack_totals {
 	/* latest object (schema.ts:53) */
 	__u64 last_ns;
 };
-_Static_assert(sizeof(struct mallocgc_stack_totals) == 48, "struct mallocgc_stack_totals: size");
+SONDE_ASSERT_SIZE(struct mallocgc_stack_totals, 48);
 SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, allocs, 0, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, frees, 8, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, alloc_bytes, 16, 8);
@@ -136,7 +138,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, free_bytes, 24, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, first_ns, 32, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, last_ns, 40, 8);
 
-/* All allocations of one stack inside the window, of any size.
+/*
+ * All allocations of one stack inside the window, of any size.
  * packages/probe-mallocgc/src/schema.ts:55
  */
 struct mallocgc_every_totals {
@@ -145,11 +148,12 @@ struct mallocgc_every_totals {
 	/* bytes requested (schema.ts:57) */
 	__u64 alloc_bytes;
 };
-_Static_assert(sizeof(struct mallocgc_every_totals) == 16, "struct mallocgc_every_totals: size");
+SONDE_ASSERT_SIZE(struct mallocgc_every_totals, 16);
 SONDE_ASSERT_FIELD(struct mallocgc_every_totals, allocs, 0, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_every_totals, alloc_bytes, 8, 8);
 
-/* Everything that the probe counted, over all stacks.
+/*
+ * Everything that the probe counted, over all stacks.
  * packages/probe-mallocgc/src/schema.ts:59
  */
 struct mallocgc_totals {
@@ -166,7 +170,7 @@ struct mallocgc_totals {
 	/* allocations of any size inside the window (schema.ts:62) */
 	__u64 every;
 };
-_Static_assert(sizeof(struct mallocgc_totals) == 48, "struct mallocgc_totals: size");
+SONDE_ASSERT_SIZE(struct mallocgc_totals, 48);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, allocs, 0, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, frees, 8, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, alloc_bytes, 16, 8);
@@ -174,7 +178,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_totals, free_bytes, 24, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, freed_before_attach, 32, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, every, 40, 8);
 
-/* The Go heap took a span for one large object.
+/*
+ * The Go heap took a span for one large object.
  * packages/probe-mallocgc/src/schema.ts:66
  */
 struct mallocgc_large {
@@ -196,7 +201,7 @@ struct mallocgc_large {
 	_Bool pointer_free;
 	__u8 pad0[3];
 };
-_Static_assert(sizeof(struct mallocgc_large) == 72, "struct mallocgc_large: size");
+SONDE_ASSERT_SIZE(struct mallocgc_large, 72);
 SONDE_ASSERT_FIELD(struct mallocgc_large, header, 0, 16);
 SONDE_ASSERT_FIELD(struct mallocgc_large, address, 16, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_large, size_bytes, 24, 8);
@@ -207,7 +212,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_large, tid, 64, 4);
 SONDE_ASSERT_FIELD(struct mallocgc_large, pointer_free, 68, 1);
 SONDE_ASSERT_FIELD(struct mallocgc_large, pad0, 69, 3);
 
-/* The span of a large object went back to the Go heap.
+/*
+ * The span of a large object went back to the Go heap.
  * packages/probe-mallocgc/src/schema.ts:75
  */
 struct mallocgc_free {
@@ -221,14 +227,15 @@ struct mallocgc_free {
 	__u32 tid;
 	__u8 pad0[4];
 };
-_Static_assert(sizeof(struct mallocgc_free) == 40, "struct mallocgc_free: size");
+SONDE_ASSERT_SIZE(struct mallocgc_free, 40);
 SONDE_ASSERT_FIELD(struct mallocgc_free, header, 0, 16);
 SONDE_ASSERT_FIELD(struct mallocgc_free, address, 16, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_free, size_bytes, 24, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_free, tid, 32, 4);
 SONDE_ASSERT_FIELD(struct mallocgc_free, pad0, 36, 4);
 
-/* Any Go allocation inside the window that `windowMs` opened.
+/*
+ * Any Go allocation inside the window that `windowMs` opened.
  * packages/probe-mallocgc/src/schema.ts:80
  */
 struct mallocgc_every {
@@ -246,7 +253,7 @@ struct mallocgc_every {
 	__u32 tid;
 	__u8 pad0[4];
 };
-_Static_assert(sizeof(struct mallocgc_every) == 56, "struct mallocgc_every: size");
+SONDE_ASSERT_SIZE(struct mallocgc_every, 56);
 SONDE_ASSERT_FIELD(struct mallocgc_every, header, 0, 16);
 SONDE_ASSERT_FIELD(struct mallocgc_every, size_bytes, 16, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_every, type, 24, 8);
@@ -255,7 +262,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_every, goid, 40, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_every, tid, 48, 4);
 SONDE_ASSERT_FIELD(struct mallocgc_every, pad0, 52, 4);
 
-/* Everything that the loader sets before the programs are verified.
+/*
+ * Everything that the loader sets before the programs are verified.
  * packages/probe-mallocgc/src/schema.ts:118
  */
 struct mallocgc_config {
@@ -272,7 +280,7 @@ struct mallocgc_config {
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
 };
-_Static_assert(sizeof(struct mallocgc_config) == 160, "struct mallocgc_config: size");
+SONDE_ASSERT_SIZE(struct mallocgc_config, 160);
 SONDE_ASSERT_FIELD(struct mallocgc_config, schema_hash, 0, 16);
 SONDE_ASSERT_FIELD(struct mallocgc_config, target, 16, 128);
 SONDE_ASSERT_FIELD(struct mallocgc_config, max_live, 144, 4);
@@ -284,7 +292,10 @@ SONDE_ASSERT_FIELD(struct mallocgc_config, mode, 156, 4);
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
-	.schema_hash = { 0xf1, 0x68, 0x22, 0xa0, 0xda, 0xa4, 0x9e, 0x0f, 0xe1, 0x55, 0x37, 0x8a, 0xa2, 0xd0, 0xb6, 0x53 },
+	.schema_hash = {
+		0xab, 0x4e, 0xf9, 0x1c, 0x4a, 0x8a, 0xca, 0x7a,
+		0x28, 0xf5, 0xdd, 0xbe, 0x23, 0x7d, 0x6b, 0x1e,
+	},
 	.max_live = 65536,
 	.max_stacks = 8192,
 	.window_ms = 0,
@@ -294,7 +305,8 @@ const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 
 #include "sonde.bpf.h"
 
-/* aggregate: address → large object not freed yet
+/*
+ * aggregate: address → large object not freed yet
  * Sized by parameter max_live at load.
  * packages/probe-mallocgc/src/schema.ts:89
  */
@@ -305,7 +317,8 @@ struct {
 	__type(value, struct mallocgc_live);
 } live SEC(".maps");
 
-/* aggregate: stack → what it made and what of that was freed
+/*
+ * aggregate: stack → what it made and what of that was freed
  * Sized by parameter max_stacks at load.
  * packages/probe-mallocgc/src/schema.ts:95
  */
@@ -316,7 +329,8 @@ struct {
 	__type(value, struct mallocgc_stack_totals);
 } by_stack SEC(".maps");
 
-/* aggregate: stack → all its allocations inside the window
+/*
+ * aggregate: stack → all its allocations inside the window
  * Sized by parameter max_stacks at load.
  * packages/probe-mallocgc/src/schema.ts:101
  */
@@ -327,7 +341,8 @@ struct {
 	__type(value, struct mallocgc_every_totals);
 } every_by_stack SEC(".maps");
 
-/* aggregate: one entry, everything counted
+/*
+ * aggregate: one entry, everything counted
  * packages/probe-mallocgc/src/schema.ts:107
  */
 struct {
@@ -337,7 +352,8 @@ struct {
 	__type(value, struct mallocgc_totals);
 } totals SEC(".maps");
 
-/* one entry: when the first allocation of any size was seen, 0 before
+/*
+ * one entry: when the first allocation of any size was seen, 0 before
  * packages/probe-mallocgc/src/schema.ts:112
  */
 struct {

@@ -57,82 +57,82 @@ export class LiveCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** bytes of its span; throws RangeError where a number is not exact (schema line 44) */
+  /** bytes of its span; throws above 2^53 (schema line 44) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** bytes of its span, low word (schema line 44) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** bytes of its span, high word (schema line 44) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** bytes of its span, exact (schema line 44) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** the Go stack that made it; throws RangeError where a number is not exact (schema line 45) */
+  /** the Go stack that made it; throws above 2^53 (schema line 45) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** the Go stack that made it, low word (schema line 45) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** the Go stack that made it, high word (schema line 45) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** the Go stack that made it, exact (schema line 45) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** when its span was taken; throws RangeError where a number is not exact (schema line 46) */
+  /** when its span was taken; throws above 2^53 (schema line 46) */
   get allocatedNs(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** when its span was taken, low word (schema line 46) */
+  /** Low 32 bits of `allocatedNs`. */
   get allocatedNsLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** when its span was taken, high word (schema line 46) */
+  /** High 32 bits of `allocatedNs`. */
   get allocatedNsHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** when its span was taken, exact (schema line 46) */
+  /** Exact value of `allocatedNs`. */
   get allocatedNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** goroutine that made it; throws RangeError where a number is not exact (schema line 47) */
+  /** goroutine that made it; throws above 2^53 (schema line 47) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** goroutine that made it, low word (schema line 47) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** goroutine that made it, high word (schema line 47) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** goroutine that made it, exact (schema line 47) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
@@ -156,21 +156,21 @@ export class LiveCursor {
  * in packages/probe-mallocgc/src/schema.ts:43.
  */
 export class LiveColumns {
-  /** bytes of its span, low word (schema line 44) */
+  /** bytes of its span, low 32 bits (schema line 44) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes of its span, high word (schema line 44) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low word (schema line 45) */
+  /** the Go stack that made it, low 32 bits (schema line 45) */
   readonly stackLo: Uint32Array;
-  /** the Go stack that made it, high word (schema line 45) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when its span was taken, low word (schema line 46) */
+  /** when its span was taken, low 32 bits (schema line 46) */
   readonly allocatedNsLo: Uint32Array;
-  /** when its span was taken, high word (schema line 46) */
+  /** High 32 bits of `allocatedNs`. */
   readonly allocatedNsHi: Uint32Array;
-  /** goroutine that made it, low word (schema line 47) */
+  /** goroutine that made it, low 32 bits (schema line 47) */
   readonly goidLo: Uint32Array;
-  /** goroutine that made it, high word (schema line 47) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /** thread that made it (schema line 48) */
   readonly tid: Uint32Array;
@@ -271,131 +271,125 @@ export class StackTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** large objects made; throws RangeError where a number is not exact (schema line 32) */
+  /** large objects made; throws above 2^53 (schema line 32) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** large objects made, low word (schema line 32) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** large objects made, high word (schema line 32) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** large objects made, exact (schema line 32) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
   /**
-   * large objects freed, of those that the probe saw being made; throws RangeError where a
-   * number is not exact (schema line 33)
+   * large objects freed, of those that the probe saw being made; throws above 2^53 (schema
+   * line 33)
    */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** large objects freed, of those that the probe saw being made, low word (schema line 33) */
+  /** Low 32 bits of `frees`. */
   get freesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** large objects freed, of those that the probe saw being made, high word (schema line 33) */
+  /** High 32 bits of `frees`. */
   get freesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** large objects freed, of those that the probe saw being made, exact (schema line 33) */
+  /** Exact value of `frees`. */
   get freesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * bytes of the spans of the objects made; throws RangeError where a number is not exact
-   * (schema line 34)
-   */
+  /** bytes of the spans of the objects made; throws above 2^53 (schema line 34) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes of the spans of the objects made, low word (schema line 34) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes of the spans of the objects made, high word (schema line 34) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes of the spans of the objects made, exact (schema line 34) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * bytes of the spans of the objects freed; throws RangeError where a number is not exact
-   * (schema line 35)
-   */
+  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 35) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes of the spans of the objects freed, low word (schema line 35) */
+  /** Low 32 bits of `freeBytes`. */
   get freeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes of the spans of the objects freed, high word (schema line 35) */
+  /** High 32 bits of `freeBytes`. */
   get freeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes of the spans of the objects freed, exact (schema line 35) */
+  /** Exact value of `freeBytes`. */
   get freeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** first object; throws RangeError where a number is not exact (schema line 52) */
+  /** first object; throws above 2^53 (schema line 52) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** first object, low word (schema line 52) */
+  /** Low 32 bits of `firstNs`. */
   get firstNsLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** first object, high word (schema line 52) */
+  /** High 32 bits of `firstNs`. */
   get firstNsHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** first object, exact (schema line 52) */
+  /** Exact value of `firstNs`. */
   get firstNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** latest object; throws RangeError where a number is not exact (schema line 53) */
+  /** latest object; throws above 2^53 (schema line 53) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** latest object, low word (schema line 53) */
+  /** Low 32 bits of `lastNs`. */
   get lastNsLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** latest object, high word (schema line 53) */
+  /** High 32 bits of `lastNs`. */
   get lastNsHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** latest object, exact (schema line 53) */
+  /** Exact value of `lastNs`. */
   get lastNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
@@ -414,29 +408,29 @@ export class StackTotalsCursor {
  * of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:50.
  */
 export class StackTotalsColumns {
-  /** large objects made, low word (schema line 32) */
+  /** large objects made, low 32 bits (schema line 32) */
   readonly allocsLo: Uint32Array;
-  /** large objects made, high word (schema line 32) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, low word (schema line 33) */
+  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 33) */
   readonly freesLo: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, high word (schema line 33) */
+  /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes of the spans of the objects made, low word (schema line 34) */
+  /** bytes of the spans of the objects made, low 32 bits (schema line 34) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes of the spans of the objects made, high word (schema line 34) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes of the spans of the objects freed, low word (schema line 35) */
+  /** bytes of the spans of the objects freed, low 32 bits (schema line 35) */
   readonly freeBytesLo: Uint32Array;
-  /** bytes of the spans of the objects freed, high word (schema line 35) */
+  /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** first object, low word (schema line 52) */
+  /** first object, low 32 bits (schema line 52) */
   readonly firstNsLo: Uint32Array;
-  /** first object, high word (schema line 52) */
+  /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest object, low word (schema line 53) */
+  /** latest object, low 32 bits (schema line 53) */
   readonly lastNsLo: Uint32Array;
-  /** latest object, high word (schema line 53) */
+  /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
   #rows = 0;
 
@@ -530,42 +524,42 @@ export class EveryTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws RangeError where a number is not exact (schema line 56) */
+  /** allocations; throws above 2^53 (schema line 56) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** allocations, low word (schema line 56) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** allocations, high word (schema line 56) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** allocations, exact (schema line 56) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** bytes requested; throws RangeError where a number is not exact (schema line 57) */
+  /** bytes requested; throws above 2^53 (schema line 57) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** bytes requested, low word (schema line 57) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** bytes requested, high word (schema line 57) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** bytes requested, exact (schema line 57) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
@@ -584,13 +578,13 @@ export class EveryTotalsCursor {
  * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:55.
  */
 export class EveryTotalsColumns {
-  /** allocations, low word (schema line 56) */
+  /** allocations, low 32 bits (schema line 56) */
   readonly allocsLo: Uint32Array;
-  /** allocations, high word (schema line 56) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** bytes requested, low word (schema line 57) */
+  /** bytes requested, low 32 bits (schema line 57) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes requested, high word (schema line 57) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
   #rows = 0;
 
@@ -676,137 +670,125 @@ export class TotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** large objects made; throws RangeError where a number is not exact (schema line 32) */
+  /** large objects made; throws above 2^53 (schema line 32) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** large objects made, low word (schema line 32) */
+  /** Low 32 bits of `allocs`. */
   get allocsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** large objects made, high word (schema line 32) */
+  /** High 32 bits of `allocs`. */
   get allocsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** large objects made, exact (schema line 32) */
+  /** Exact value of `allocs`. */
   get allocsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
   /**
-   * large objects freed, of those that the probe saw being made; throws RangeError where a
-   * number is not exact (schema line 33)
+   * large objects freed, of those that the probe saw being made; throws above 2^53 (schema
+   * line 33)
    */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** large objects freed, of those that the probe saw being made, low word (schema line 33) */
+  /** Low 32 bits of `frees`. */
   get freesLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** large objects freed, of those that the probe saw being made, high word (schema line 33) */
+  /** High 32 bits of `frees`. */
   get freesHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** large objects freed, of those that the probe saw being made, exact (schema line 33) */
+  /** Exact value of `frees`. */
   get freesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * bytes of the spans of the objects made; throws RangeError where a number is not exact
-   * (schema line 34)
-   */
+  /** bytes of the spans of the objects made; throws above 2^53 (schema line 34) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes of the spans of the objects made, low word (schema line 34) */
+  /** Low 32 bits of `allocBytes`. */
   get allocBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes of the spans of the objects made, high word (schema line 34) */
+  /** High 32 bits of `allocBytes`. */
   get allocBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes of the spans of the objects made, exact (schema line 34) */
+  /** Exact value of `allocBytes`. */
   get allocBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * bytes of the spans of the objects freed; throws RangeError where a number is not exact
-   * (schema line 35)
-   */
+  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 35) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes of the spans of the objects freed, low word (schema line 35) */
+  /** Low 32 bits of `freeBytes`. */
   get freeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes of the spans of the objects freed, high word (schema line 35) */
+  /** High 32 bits of `freeBytes`. */
   get freeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes of the spans of the objects freed, exact (schema line 35) */
+  /** Exact value of `freeBytes`. */
   get freeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /**
-   * large objects freed that were made before the attach; throws RangeError where a number is
-   * not exact (schema line 61)
-   */
+  /** large objects freed that were made before the attach; throws above 2^53 (schema line 61) */
   get freedBeforeAttach(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** large objects freed that were made before the attach, low word (schema line 61) */
+  /** Low 32 bits of `freedBeforeAttach`. */
   get freedBeforeAttachLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** large objects freed that were made before the attach, high word (schema line 61) */
+  /** High 32 bits of `freedBeforeAttach`. */
   get freedBeforeAttachHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** large objects freed that were made before the attach, exact (schema line 61) */
+  /** Exact value of `freedBeforeAttach`. */
   get freedBeforeAttachBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * allocations of any size inside the window; throws RangeError where a number is not exact
-   * (schema line 62)
-   */
+  /** allocations of any size inside the window; throws above 2^53 (schema line 62) */
   get every(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** allocations of any size inside the window, low word (schema line 62) */
+  /** Low 32 bits of `every`. */
   get everyLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** allocations of any size inside the window, high word (schema line 62) */
+  /** High 32 bits of `every`. */
   get everyHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** allocations of any size inside the window, exact (schema line 62) */
+  /** Exact value of `every`. */
   get everyBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
@@ -825,29 +807,29 @@ export class TotalsCursor {
  * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:59.
  */
 export class TotalsColumns {
-  /** large objects made, low word (schema line 32) */
+  /** large objects made, low 32 bits (schema line 32) */
   readonly allocsLo: Uint32Array;
-  /** large objects made, high word (schema line 32) */
+  /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, low word (schema line 33) */
+  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 33) */
   readonly freesLo: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, high word (schema line 33) */
+  /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes of the spans of the objects made, low word (schema line 34) */
+  /** bytes of the spans of the objects made, low 32 bits (schema line 34) */
   readonly allocBytesLo: Uint32Array;
-  /** bytes of the spans of the objects made, high word (schema line 34) */
+  /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes of the spans of the objects freed, low word (schema line 35) */
+  /** bytes of the spans of the objects freed, low 32 bits (schema line 35) */
   readonly freeBytesLo: Uint32Array;
-  /** bytes of the spans of the objects freed, high word (schema line 35) */
+  /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** large objects freed that were made before the attach, low word (schema line 61) */
+  /** large objects freed that were made before the attach, low 32 bits (schema line 61) */
   readonly freedBeforeAttachLo: Uint32Array;
-  /** large objects freed that were made before the attach, high word (schema line 61) */
+  /** High 32 bits of `freedBeforeAttach`. */
   readonly freedBeforeAttachHi: Uint32Array;
-  /** allocations of any size inside the window, low word (schema line 62) */
+  /** allocations of any size inside the window, low 32 bits (schema line 62) */
   readonly everyLo: Uint32Array;
-  /** allocations of any size inside the window, high word (schema line 62) */
+  /** High 32 bits of `every`. */
   readonly everyHi: Uint32Array;
   #rows = 0;
 
@@ -964,105 +946,105 @@ export class LargeCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws RangeError where a number is not exact (schema line 67) */
+  /** first byte of the object; throws above 2^53 (schema line 67) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** first byte of the object, low word (schema line 67) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** first byte of the object, high word (schema line 67) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** first byte of the object, exact (schema line 67) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
   /**
-   * bytes of its span: the request rounded up to pages of 8 KiB; throws RangeError where a
-   * number is not exact (schema line 68)
+   * bytes of its span: the request rounded up to pages of 8 KiB; throws above 2^53 (schema
+   * line 68)
    */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes of its span: the request rounded up to pages of 8 KiB, low word (schema line 68) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes of its span: the request rounded up to pages of 8 KiB, high word (schema line 68) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes of its span: the request rounded up to pages of 8 KiB, exact (schema line 68) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that made it; throws RangeError where a number is not exact (schema line 69) */
+  /** the Go stack that made it; throws above 2^53 (schema line 69) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** the Go stack that made it, low word (schema line 69) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** the Go stack that made it, high word (schema line 69) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** the Go stack that made it, exact (schema line 69) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that made it; throws RangeError where a number is not exact (schema line 70) */
+  /** goroutine that made it; throws above 2^53 (schema line 70) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** goroutine that made it, low word (schema line 70) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** goroutine that made it, high word (schema line 70) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** goroutine that made it, exact (schema line 70) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
@@ -1096,25 +1078,25 @@ export class LargeCursor {
  * Declared in packages/probe-mallocgc/src/schema.ts:66.
  */
 export class LargeColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low word (schema line 67) */
+  /** first byte of the object, low 32 bits (schema line 67) */
   readonly addressLo: Uint32Array;
-  /** first byte of the object, high word (schema line 67) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span: the request rounded up to pages of 8 KiB, low word (schema line 68) */
+  /** bytes of its span: the request rounded up to pages of 8 KiB, low 32 bits (schema line 68) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes of its span: the request rounded up to pages of 8 KiB, high word (schema line 68) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low word (schema line 69) */
+  /** the Go stack that made it, low 32 bits (schema line 69) */
   readonly stackLo: Uint32Array;
-  /** the Go stack that made it, high word (schema line 69) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that made it, low word (schema line 70) */
+  /** goroutine that made it, low 32 bits (schema line 70) */
   readonly goidLo: Uint32Array;
-  /** goroutine that made it, high word (schema line 70) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /** command name of the current task; 16 bytes by row (schema line 71) */
   readonly comm: Uint8Array;
@@ -1221,6 +1203,7 @@ const largeCodec: EventCodec = {
     { name: 'pointerFree', kind: 'boolean', unit: 'none', about: 'the object holds no pointers' },
   ],
 };
+
 /**
  * The span of a large object went back to the Go heap. Declared in
  * packages/probe-mallocgc/src/schema.ts:75.
@@ -1257,62 +1240,62 @@ export class FreeCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws RangeError where a number is not exact (schema line 76) */
+  /** first byte of the object; throws above 2^53 (schema line 76) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** first byte of the object, low word (schema line 76) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** first byte of the object, high word (schema line 76) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** first byte of the object, exact (schema line 76) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of its span; throws RangeError where a number is not exact (schema line 77) */
+  /** bytes of its span; throws above 2^53 (schema line 77) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** bytes of its span, low word (schema line 77) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** bytes of its span, high word (schema line 77) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** bytes of its span, exact (schema line 77) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
@@ -1336,17 +1319,17 @@ export class FreeCursor {
  * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:75.
  */
 export class FreeColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low word (schema line 76) */
+  /** first byte of the object, low 32 bits (schema line 76) */
   readonly addressLo: Uint32Array;
-  /** first byte of the object, high word (schema line 76) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span, low word (schema line 77) */
+  /** bytes of its span, low 32 bits (schema line 77) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes of its span, high word (schema line 77) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
   /** thread that swept it (schema line 78) */
   readonly tid: Uint32Array;
@@ -1417,6 +1400,7 @@ const freeCodec: EventCodec = {
     { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that swept it' },
   ],
 };
+
 /**
  * Any Go allocation inside the window that `windowMs` opened. Declared in
  * packages/probe-mallocgc/src/schema.ts:80.
@@ -1459,108 +1443,105 @@ export class EveryCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** bytes requested; throws RangeError where a number is not exact (schema line 81) */
+  /** bytes requested; throws above 2^53 (schema line 81) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** bytes requested, low word (schema line 81) */
+  /** Low 32 bits of `sizeBytes`. */
   get sizeBytesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** bytes requested, high word (schema line 81) */
+  /** High 32 bits of `sizeBytes`. */
   get sizeBytesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** bytes requested, exact (schema line 81) */
+  /** Exact value of `sizeBytes`. */
   get sizeBytesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
   /**
-   * runtime type of the object, 0 for memory without pointers; throws RangeError where a
-   * number is not exact (schema line 82)
+   * runtime type of the object, 0 for memory without pointers; throws above 2^53 (schema line
+   * 82)
    */
   get type(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** runtime type of the object, 0 for memory without pointers, low word (schema line 82) */
+  /** Low 32 bits of `type`. */
   get typeLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** runtime type of the object, 0 for memory without pointers, high word (schema line 82) */
+  /** High 32 bits of `type`. */
   get typeHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** runtime type of the object, 0 for memory without pointers, exact (schema line 82) */
+  /** Exact value of `type`. */
   get typeBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /**
-   * the Go stack that allocated; throws RangeError where a number is not exact (schema line
-   * 83)
-   */
+  /** the Go stack that allocated; throws above 2^53 (schema line 83) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** the Go stack that allocated, low word (schema line 83) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** the Go stack that allocated, high word (schema line 83) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** the Go stack that allocated, exact (schema line 83) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that allocated; throws RangeError where a number is not exact (schema line 84) */
+  /** goroutine that allocated; throws above 2^53 (schema line 84) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** goroutine that allocated, low word (schema line 84) */
+  /** Low 32 bits of `goid`. */
   get goidLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** goroutine that allocated, high word (schema line 84) */
+  /** High 32 bits of `goid`. */
   get goidHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** goroutine that allocated, exact (schema line 84) */
+  /** Exact value of `goid`. */
   get goidBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
@@ -1584,25 +1565,25 @@ export class EveryCursor {
  * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:80.
  */
 export class EveryColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** bytes requested, low word (schema line 81) */
+  /** bytes requested, low 32 bits (schema line 81) */
   readonly sizeBytesLo: Uint32Array;
-  /** bytes requested, high word (schema line 81) */
+  /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** runtime type of the object, 0 for memory without pointers, low word (schema line 82) */
+  /** runtime type of the object, 0 for memory without pointers, low 32 bits (schema line 82) */
   readonly typeLo: Uint32Array;
-  /** runtime type of the object, 0 for memory without pointers, high word (schema line 82) */
+  /** High 32 bits of `type`. */
   readonly typeHi: Uint32Array;
-  /** the Go stack that allocated, low word (schema line 83) */
+  /** the Go stack that allocated, low 32 bits (schema line 83) */
   readonly stackLo: Uint32Array;
-  /** the Go stack that allocated, high word (schema line 83) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that allocated, low word (schema line 84) */
+  /** goroutine that allocated, low 32 bits (schema line 84) */
   readonly goidLo: Uint32Array;
-  /** goroutine that allocated, high word (schema line 84) */
+  /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /** thread that allocated (schema line 85) */
   readonly tid: Uint32Array;
@@ -1690,6 +1671,7 @@ const everyCodec: EventCodec = {
     { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that allocated' },
   ],
 };
+
 /**
  * Aggregate: address → large object not freed yet. Declared in
  * packages/probe-mallocgc/src/schema.ts:89.
@@ -1703,6 +1685,7 @@ export const liveMap: MapCodec<bigint, Live> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: stack → what it made and what of that was freed. Declared in
  * packages/probe-mallocgc/src/schema.ts:95.
@@ -1716,6 +1699,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: stack → all its allocations inside the window. Declared in
  * packages/probe-mallocgc/src/schema.ts:101.
@@ -1729,6 +1713,7 @@ export const everyByStackMap: MapCodec<bigint, EveryTotals> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: one entry, everything counted. Declared in
  * packages/probe-mallocgc/src/schema.ts:107.
@@ -1742,6 +1727,7 @@ export const totalsMap: MapCodec<number, Totals> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /**
  * One entry: when the first allocation of any size was seen, 0 before. Declared in
  * packages/probe-mallocgc/src/schema.ts:112.
@@ -1755,6 +1741,7 @@ export const windowMap: MapCodec<number, bigint> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /** The probe as session and command line meet it. */
 export const probe: ProbeModule = {
   ir,

@@ -31,8 +31,10 @@ export const Access = {
   /** to fetch an instruction */
   instruction: 3,
 } as const;
+
 /** A name of {@link Access}. */
 export type Access = keyof typeof Access;
+
 const accessNames = enumNames(Access);
 
 /** Name of a number in a record. Throws RangeError for one that the schema lacks. */
@@ -79,125 +81,122 @@ export class StackTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** page faults; throws RangeError where a number is not exact (schema line 32) */
+  /** page faults; throws above 2^53 (schema line 32) */
   get faults(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** page faults, low word (schema line 32) */
+  /** Low 32 bits of `faults`. */
   get faultsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** page faults, high word (schema line 32) */
+  /** High 32 bits of `faults`. */
   get faultsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** page faults, exact (schema line 32) */
+  /** Exact value of `faults`. */
   get faultsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** of these, by reading; throws RangeError where a number is not exact (schema line 33) */
+  /** of these, by reading; throws above 2^53 (schema line 33) */
   get reads(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** of these, by reading, low word (schema line 33) */
+  /** Low 32 bits of `reads`. */
   get readsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** of these, by reading, high word (schema line 33) */
+  /** High 32 bits of `reads`. */
   get readsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** of these, by reading, exact (schema line 33) */
+  /** Exact value of `reads`. */
   get readsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** of these, by writing; throws RangeError where a number is not exact (schema line 34) */
+  /** of these, by writing; throws above 2^53 (schema line 34) */
   get writes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** of these, by writing, low word (schema line 34) */
+  /** Low 32 bits of `writes`. */
   get writesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** of these, by writing, high word (schema line 34) */
+  /** High 32 bits of `writes`. */
   get writesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** of these, by writing, exact (schema line 34) */
+  /** Exact value of `writes`. */
   get writesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * of these, by fetching an instruction; throws RangeError where a number is not exact
-   * (schema line 35)
-   */
+  /** of these, by fetching an instruction; throws above 2^53 (schema line 35) */
   get instructions(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** of these, by fetching an instruction, low word (schema line 35) */
+  /** Low 32 bits of `instructions`. */
   get instructionsLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** of these, by fetching an instruction, high word (schema line 35) */
+  /** High 32 bits of `instructions`. */
   get instructionsHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** of these, by fetching an instruction, exact (schema line 35) */
+  /** Exact value of `instructions`. */
   get instructionsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** first fault; throws RangeError where a number is not exact (schema line 58) */
+  /** first fault; throws above 2^53 (schema line 58) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /** first fault, low word (schema line 58) */
+  /** Low 32 bits of `firstNs`. */
   get firstNsLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** first fault, high word (schema line 58) */
+  /** High 32 bits of `firstNs`. */
   get firstNsHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** first fault, exact (schema line 58) */
+  /** Exact value of `firstNs`. */
   get firstNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** latest fault; throws RangeError where a number is not exact (schema line 59) */
+  /** latest fault; throws above 2^53 (schema line 59) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** latest fault, low word (schema line 59) */
+  /** Low 32 bits of `lastNs`. */
   get lastNsLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** latest fault, high word (schema line 59) */
+  /** High 32 bits of `lastNs`. */
   get lastNsHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** latest fault, exact (schema line 59) */
+  /** Exact value of `lastNs`. */
   get lastNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
@@ -216,29 +215,29 @@ export class StackTotalsCursor {
  * in packages/probe-pagefault/src/schema.ts:56.
  */
 export class StackTotalsColumns {
-  /** page faults, low word (schema line 32) */
+  /** page faults, low 32 bits (schema line 32) */
   readonly faultsLo: Uint32Array;
-  /** page faults, high word (schema line 32) */
+  /** High 32 bits of `faults`. */
   readonly faultsHi: Uint32Array;
-  /** of these, by reading, low word (schema line 33) */
+  /** of these, by reading, low 32 bits (schema line 33) */
   readonly readsLo: Uint32Array;
-  /** of these, by reading, high word (schema line 33) */
+  /** High 32 bits of `reads`. */
   readonly readsHi: Uint32Array;
-  /** of these, by writing, low word (schema line 34) */
+  /** of these, by writing, low 32 bits (schema line 34) */
   readonly writesLo: Uint32Array;
-  /** of these, by writing, high word (schema line 34) */
+  /** High 32 bits of `writes`. */
   readonly writesHi: Uint32Array;
-  /** of these, by fetching an instruction, low word (schema line 35) */
+  /** of these, by fetching an instruction, low 32 bits (schema line 35) */
   readonly instructionsLo: Uint32Array;
-  /** of these, by fetching an instruction, high word (schema line 35) */
+  /** High 32 bits of `instructions`. */
   readonly instructionsHi: Uint32Array;
-  /** first fault, low word (schema line 58) */
+  /** first fault, low 32 bits (schema line 58) */
   readonly firstNsLo: Uint32Array;
-  /** first fault, high word (schema line 58) */
+  /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest fault, low word (schema line 59) */
+  /** latest fault, low 32 bits (schema line 59) */
   readonly lastNsLo: Uint32Array;
-  /** latest fault, high word (schema line 59) */
+  /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
   #rows = 0;
 
@@ -344,88 +343,82 @@ export class TouchCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /**
-   * first fault on this page since the attach; throws RangeError where a number is not exact
-   * (schema line 62)
-   */
+  /** first fault on this page since the attach; throws above 2^53 (schema line 62) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** first fault on this page since the attach, low word (schema line 62) */
+  /** Low 32 bits of `firstNs`. */
   get firstNsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** first fault on this page since the attach, high word (schema line 62) */
+  /** High 32 bits of `firstNs`. */
   get firstNsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** first fault on this page since the attach, exact (schema line 62) */
+  /** Exact value of `firstNs`. */
   get firstNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** latest fault on this page; throws RangeError where a number is not exact (schema line 63) */
+  /** latest fault on this page; throws above 2^53 (schema line 63) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** latest fault on this page, low word (schema line 63) */
+  /** Low 32 bits of `lastNs`. */
   get lastNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** latest fault on this page, high word (schema line 63) */
+  /** High 32 bits of `lastNs`. */
   get lastNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** latest fault on this page, exact (schema line 63) */
+  /** Exact value of `lastNs`. */
   get lastNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * the stack of the latest fault; throws RangeError where a number is not exact (schema line
-   * 64)
-   */
+  /** the stack of the latest fault; throws above 2^53 (schema line 64) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** the stack of the latest fault, low word (schema line 64) */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** the stack of the latest fault, high word (schema line 64) */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** the stack of the latest fault, exact (schema line 64) */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** faults on this page; throws RangeError where a number is not exact (schema line 65) */
+  /** faults on this page; throws above 2^53 (schema line 65) */
   get faults(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** faults on this page, low word (schema line 65) */
+  /** Low 32 bits of `faults`. */
   get faultsLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** faults on this page, high word (schema line 65) */
+  /** High 32 bits of `faults`. */
   get faultsHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** faults on this page, exact (schema line 65) */
+  /** Exact value of `faults`. */
   get faultsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
@@ -440,7 +433,7 @@ export class TouchCursor {
     return this.#view.getUint8(this.#offset + 36);
   }
 
-  /** kind of the latest fault, by name (schema line 67) */
+  /** Name of `access`. */
   get accessName(): Access {
     return accessName(this.#view.getUint8(this.#offset + 36));
   }
@@ -459,21 +452,21 @@ export class TouchCursor {
  * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:61.
  */
 export class TouchColumns {
-  /** first fault on this page since the attach, low word (schema line 62) */
+  /** first fault on this page since the attach, low 32 bits (schema line 62) */
   readonly firstNsLo: Uint32Array;
-  /** first fault on this page since the attach, high word (schema line 62) */
+  /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest fault on this page, low word (schema line 63) */
+  /** latest fault on this page, low 32 bits (schema line 63) */
   readonly lastNsLo: Uint32Array;
-  /** latest fault on this page, high word (schema line 63) */
+  /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
-  /** the stack of the latest fault, low word (schema line 64) */
+  /** the stack of the latest fault, low 32 bits (schema line 64) */
   readonly stackLo: Uint32Array;
-  /** the stack of the latest fault, high word (schema line 64) */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** faults on this page, low word (schema line 65) */
+  /** faults on this page, low 32 bits (schema line 65) */
   readonly faultsLo: Uint32Array;
-  /** faults on this page, high word (schema line 65) */
+  /** High 32 bits of `faults`. */
   readonly faultsHi: Uint32Array;
   /** thread of the latest fault (schema line 66) */
   readonly tid: Uint32Array;
@@ -582,160 +575,148 @@ export class TotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** page faults; throws RangeError where a number is not exact (schema line 32) */
+  /** page faults; throws above 2^53 (schema line 32) */
   get faults(): number {
     return readU64(this.#view, this.#offset);
   }
 
-  /** page faults, low word (schema line 32) */
+  /** Low 32 bits of `faults`. */
   get faultsLo(): number {
     return this.#view.getUint32(this.#offset, true);
   }
 
-  /** page faults, high word (schema line 32) */
+  /** High 32 bits of `faults`. */
   get faultsHi(): number {
     return this.#view.getUint32(this.#offset + 4, true);
   }
 
-  /** page faults, exact (schema line 32) */
+  /** Exact value of `faults`. */
   get faultsBig(): bigint {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** of these, by reading; throws RangeError where a number is not exact (schema line 33) */
+  /** of these, by reading; throws above 2^53 (schema line 33) */
   get reads(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** of these, by reading, low word (schema line 33) */
+  /** Low 32 bits of `reads`. */
   get readsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** of these, by reading, high word (schema line 33) */
+  /** High 32 bits of `reads`. */
   get readsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** of these, by reading, exact (schema line 33) */
+  /** Exact value of `reads`. */
   get readsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** of these, by writing; throws RangeError where a number is not exact (schema line 34) */
+  /** of these, by writing; throws above 2^53 (schema line 34) */
   get writes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** of these, by writing, low word (schema line 34) */
+  /** Low 32 bits of `writes`. */
   get writesLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** of these, by writing, high word (schema line 34) */
+  /** High 32 bits of `writes`. */
   get writesHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** of these, by writing, exact (schema line 34) */
+  /** Exact value of `writes`. */
   get writesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /**
-   * of these, by fetching an instruction; throws RangeError where a number is not exact
-   * (schema line 35)
-   */
+  /** of these, by fetching an instruction; throws above 2^53 (schema line 35) */
   get instructions(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /** of these, by fetching an instruction, low word (schema line 35) */
+  /** Low 32 bits of `instructions`. */
   get instructionsLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** of these, by fetching an instruction, high word (schema line 35) */
+  /** High 32 bits of `instructions`. */
   get instructionsHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /** of these, by fetching an instruction, exact (schema line 35) */
+  /** Exact value of `instructions`. */
   get instructionsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
   /**
-   * entries made in `pages`; those above its size were dropped again; throws RangeError where
-   * a number is not exact (schema line 71)
+   * entries made in `pages`; those above its size were dropped again; throws above 2^53
+   * (schema line 71)
    */
   get pages(): number {
     return readU64(this.#view, this.#offset + 32);
   }
 
-  /**
-   * entries made in `pages`; those above its size were dropped again, low word (schema line
-   * 71)
-   */
+  /** Low 32 bits of `pages`. */
   get pagesLo(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /**
-   * entries made in `pages`; those above its size were dropped again, high word (schema line
-   * 71)
-   */
+  /** High 32 bits of `pages`. */
   get pagesHi(): number {
     return this.#view.getUint32(this.#offset + 36, true);
   }
 
-  /** entries made in `pages`; those above its size were dropped again, exact (schema line 71) */
+  /** Exact value of `pages`. */
   get pagesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /**
-   * repeats of a fault that was already counted; throws RangeError where a number is not exact
-   * (schema line 72)
-   */
+  /** repeats of a fault that was already counted; throws above 2^53 (schema line 72) */
   get retries(): number {
     return readU64(this.#view, this.#offset + 40);
   }
 
-  /** repeats of a fault that was already counted, low word (schema line 72) */
+  /** Low 32 bits of `retries`. */
   get retriesLo(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** repeats of a fault that was already counted, high word (schema line 72) */
+  /** High 32 bits of `retries`. */
   get retriesHi(): number {
     return this.#view.getUint32(this.#offset + 44, true);
   }
 
-  /** repeats of a fault that was already counted, exact (schema line 72) */
+  /** Exact value of `retries`. */
   get retriesBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
   /**
-   * faults that the process caused in the memory of another; throws RangeError where a number
-   * is not exact (schema line 73)
+   * faults that the process caused in the memory of another; throws above 2^53 (schema line
+   * 73)
    */
   get foreign(): number {
     return readU64(this.#view, this.#offset + 48);
   }
 
-  /** faults that the process caused in the memory of another, low word (schema line 73) */
+  /** Low 32 bits of `foreign`. */
   get foreignLo(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** faults that the process caused in the memory of another, high word (schema line 73) */
+  /** High 32 bits of `foreign`. */
   get foreignHi(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** faults that the process caused in the memory of another, exact (schema line 73) */
+  /** Exact value of `foreign`. */
   get foreignBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
@@ -754,39 +735,36 @@ export class TotalsCursor {
  * `capacity`. Declared in packages/probe-pagefault/src/schema.ts:69.
  */
 export class TotalsColumns {
-  /** page faults, low word (schema line 32) */
+  /** page faults, low 32 bits (schema line 32) */
   readonly faultsLo: Uint32Array;
-  /** page faults, high word (schema line 32) */
+  /** High 32 bits of `faults`. */
   readonly faultsHi: Uint32Array;
-  /** of these, by reading, low word (schema line 33) */
+  /** of these, by reading, low 32 bits (schema line 33) */
   readonly readsLo: Uint32Array;
-  /** of these, by reading, high word (schema line 33) */
+  /** High 32 bits of `reads`. */
   readonly readsHi: Uint32Array;
-  /** of these, by writing, low word (schema line 34) */
+  /** of these, by writing, low 32 bits (schema line 34) */
   readonly writesLo: Uint32Array;
-  /** of these, by writing, high word (schema line 34) */
+  /** High 32 bits of `writes`. */
   readonly writesHi: Uint32Array;
-  /** of these, by fetching an instruction, low word (schema line 35) */
+  /** of these, by fetching an instruction, low 32 bits (schema line 35) */
   readonly instructionsLo: Uint32Array;
-  /** of these, by fetching an instruction, high word (schema line 35) */
+  /** High 32 bits of `instructions`. */
   readonly instructionsHi: Uint32Array;
   /**
-   * entries made in `pages`; those above its size were dropped again, low word (schema line
+   * entries made in `pages`; those above its size were dropped again, low 32 bits (schema line
    * 71)
    */
   readonly pagesLo: Uint32Array;
-  /**
-   * entries made in `pages`; those above its size were dropped again, high word (schema line
-   * 71)
-   */
+  /** High 32 bits of `pages`. */
   readonly pagesHi: Uint32Array;
-  /** repeats of a fault that was already counted, low word (schema line 72) */
+  /** repeats of a fault that was already counted, low 32 bits (schema line 72) */
   readonly retriesLo: Uint32Array;
-  /** repeats of a fault that was already counted, high word (schema line 72) */
+  /** High 32 bits of `retries`. */
   readonly retriesHi: Uint32Array;
-  /** faults that the process caused in the memory of another, low word (schema line 73) */
+  /** faults that the process caused in the memory of another, low 32 bits (schema line 73) */
   readonly foreignLo: Uint32Array;
-  /** faults that the process caused in the memory of another, high word (schema line 73) */
+  /** High 32 bits of `foreign`. */
   readonly foreignHi: Uint32Array;
   #rows = 0;
 
@@ -894,77 +872,65 @@ export class FaultCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds; throws RangeError where a number is not exact. */
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
   get ktimeNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, low word. */
+  /** Low 32 bits of `ktimeNs`. */
   get ktimeNsLo(): number {
     return this.#view.getUint32(this.#offset + 8, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, high word. */
+  /** High 32 bits of `ktimeNs`. */
   get ktimeNsHi(): number {
     return this.#view.getUint32(this.#offset + 12, true);
   }
 
-  /** When the record was made, CLOCK_MONOTONIC nanoseconds, exact. */
+  /** Exact value of `ktimeNs`. */
   get ktimeNsBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /**
-   * the address that was touched; throws RangeError where a number is not exact (schema line
-   * 78)
-   */
+  /** the address that was touched; throws above 2^53 (schema line 78) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
 
-  /** the address that was touched, low word (schema line 78) */
+  /** Low 32 bits of `address`. */
   get addressLo(): number {
     return this.#view.getUint32(this.#offset + 16, true);
   }
 
-  /** the address that was touched, high word (schema line 78) */
+  /** High 32 bits of `address`. */
   get addressHi(): number {
     return this.#view.getUint32(this.#offset + 20, true);
   }
 
-  /** the address that was touched, exact (schema line 78) */
+  /** Exact value of `address`. */
   get addressBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
   /**
-   * the stack that touched it; its first address is the instruction itself; throws RangeError
-   * where a number is not exact (schema line 79)
+   * the stack that touched it; its first address is the instruction itself; throws above 2^53
+   * (schema line 79)
    */
   get stack(): number {
     return readU64(this.#view, this.#offset + 24);
   }
 
-  /**
-   * the stack that touched it; its first address is the instruction itself, low word (schema
-   * line 79)
-   */
+  /** Low 32 bits of `stack`. */
   get stackLo(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /**
-   * the stack that touched it; its first address is the instruction itself, high word (schema
-   * line 79)
-   */
+  /** High 32 bits of `stack`. */
   get stackHi(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
 
-  /**
-   * the stack that touched it; its first address is the instruction itself, exact (schema line
-   * 79)
-   */
+  /** Exact value of `stack`. */
   get stackBig(): bigint {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
@@ -979,7 +945,7 @@ export class FaultCursor {
     return this.#view.getUint8(this.#offset + 36);
   }
 
-  /** read, write or instruction fetch, by name (schema line 81) */
+  /** Name of `access`. */
   get accessName(): Access {
     return accessName(this.#view.getUint8(this.#offset + 36));
   }
@@ -998,23 +964,20 @@ export class FaultCursor {
  * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:77.
  */
 export class FaultColumns {
-  /** CLOCK_MONOTONIC nanoseconds, low word */
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
-  /** CLOCK_MONOTONIC nanoseconds, high word */
+  /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** the address that was touched, low word (schema line 78) */
+  /** the address that was touched, low 32 bits (schema line 78) */
   readonly addressLo: Uint32Array;
-  /** the address that was touched, high word (schema line 78) */
+  /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
   /**
-   * the stack that touched it; its first address is the instruction itself, low word (schema
-   * line 79)
+   * the stack that touched it; its first address is the instruction itself, low 32 bits
+   * (schema line 79)
    */
   readonly stackLo: Uint32Array;
-  /**
-   * the stack that touched it; its first address is the instruction itself, high word (schema
-   * line 79)
-   */
+  /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
   /** thread that touched it (schema line 80) */
   readonly tid: Uint32Array;
@@ -1096,6 +1059,7 @@ const faultCodec: EventCodec = {
     { name: 'access', kind: 'enum', unit: 'none', about: 'read, write or instruction fetch' },
   ],
 };
+
 /** Aggregate: stack → its faults. Declared in packages/probe-pagefault/src/schema.ts:85. */
 export const byStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
@@ -1106,6 +1070,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: address of a page → who touched it; the least recent is dropped. Declared in
  * packages/probe-pagefault/src/schema.ts:91.
@@ -1119,6 +1084,7 @@ export const pagesMap: MapCodec<bigint, Touch> = {
     view.setBigUint64(offset, key, true);
   },
 };
+
 /**
  * Aggregate: one entry, everything counted. Declared in
  * packages/probe-pagefault/src/schema.ts:97.
@@ -1132,6 +1098,7 @@ export const totalsMap: MapCodec<number, Totals> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /**
  * Kernel thread id → address of its latest fault, to know a repeat. Declared in
  * packages/probe-pagefault/src/schema.ts:102.
@@ -1145,6 +1112,7 @@ export const lastFaultsMap: MapCodec<number, number> = {
     view.setUint32(offset, key, true);
   },
 };
+
 /** The probe as session and command line meet it. */
 export const probe: ProbeModule = {
   ir,

@@ -26,8 +26,15 @@ export function blockComment(text: string, indent = ''): string {
   const room = WIDTH - indent.length * 8;
   const lines = text.split('\n').flatMap(line => wrap(line, room - 6));
   if (lines.length === 1) return `${indent}/* ${lines[0] ?? ''} */`;
-  const rest = lines.slice(1).map(line => `\n${indent} * ${line}`);
-  return `${indent}/* ${lines[0] ?? ''}${rest.join('')}\n${indent} */`;
+  const rest = lines.map(line => `\n${indent} * ${line}`);
+  return `${indent}/*${rest.join('')}\n${indent} */`;
+}
+
+/** Lines of an enum: `NAME = 1, /* sentence *\/`, the sentence above where it does not fit. */
+export function enumeratorLines(name: string, value: number, about: string): string {
+  const line = `\t${name} = ${value},`;
+  if (line.length + 7 + about.length + 7 <= WIDTH) return `${line} /* ${about} */`;
+  return `${blockComment(about, '\t')}\n${line}`;
 }
 
 /** What stands above a struct, map or enum: its sentence, the author's comment, path and line. */

@@ -13,7 +13,7 @@ import {
   type TypeIr,
   type UnionIr,
 } from '@sonde/core/schema';
-import { declarationComment } from './c-comment.js';
+import { declarationComment, enumeratorLines, wrap } from './c-comment.js';
 import { CNames, enumScalars } from './c-type.js';
 import { layoutTable } from './layout-table.js';
 import { structModel } from './struct-model.js';
@@ -50,7 +50,7 @@ export function printProbeHeader(ir: ProbeIr, schemaFile: string): string {
   );
   return render('probe.bpf.h.hbs', {
     schemaFile,
-    ir,
+    title: wrap(`${ir.name}: ${ir.about}`, 96),
     guard: `${names.prefix.toUpperCase()}_BPF_H`,
     tables,
     types: ir.types.map(type => typeModel(type, names, ir)),
@@ -59,7 +59,9 @@ export function printProbeHeader(ir: ProbeIr, schemaFile: string): string {
     events: ir.events.map(event => eventModel(event, names, ir)),
     config: structModel(ir.config, names.tag(ir.config.name), names, scalarOfEnum),
     configTag: names.tag(ir.config.name),
-    hashBytes: [...ir.hash.matchAll(/../g)].map(([pair]) => `0x${pair}`).join(', '),
+    hashBytes: [...ir.hash.matchAll(/.{16}/g)].map(([half]) =>
+      [...half.matchAll(/../g)].map(([pair]) => `0x${pair}`).join(', '),
+    ),
     params: ir.params.map(param => ({
       name: snakeCase(param.name),
       value: cInteger(param.default),
@@ -78,11 +80,9 @@ function typeModel(type: ProbeIr['types'][number], names: CNames, ir: ProbeIr) {
   const tag = names.tag(type.name);
   if (type.kind === 'struct') return { struct: structModel(type, tag, names, enumScalars(ir)) };
   if (type.kind === 'union') return { union: unionModel(type, tag, names) };
-  const values = type.values.map(({ name, value, about }) => ({
-    name: names.constant(type.name, name),
-    value,
-    about,
-  }));
+  const values = type.values.map(({ name, value, about }) =>
+    enumeratorLines(names.constant(type.name, name), value, about),
+  );
   return { enum: { comment: declarationComment(type), tag, values } };
 }
 
@@ -99,7 +99,7 @@ function unionModel(union: UnionIr, tag: string, names: CNames) {
 }
 
 function eventConstant(event: EventIr, names: CNames) {
-  return { name: names.constant('event', event.name), index: event.index, about: event.about };
+  return enumeratorLines(names.constant('event', event.name), event.index, event.about);
 }
 
 function eventModel(event: EventIr, names: CNames, ir: ProbeIr) {

@@ -23,9 +23,7 @@ export function structModel(
   scalarOfEnum: (name: string) => ScalarName,
 ): StructModel {
   const members: string[] = [];
-  const asserts = [
-    `_Static_assert(sizeof(struct ${tag}) == ${struct.sizeBytes}, "struct ${tag}: size");`,
-  ];
+  const asserts = [`SONDE_ASSERT_SIZE(struct ${tag}, ${struct.sizeBytes});`];
   for (const field of struct.fields) {
     const declaration = `\t${names.declaration(field, scalarOfEnum)};`;
     members.push(field.padding ? declaration : `${fieldComment(field)}\n${declaration}`);

@@ -142,11 +142,14 @@ function addWide(
 ): void {
   const { name } = field;
   const high = scalar === 'u64' ? 'u32' : 's32';
-  const doc = (word: string): string =>
-    memberDoc({ ...field, about: `${field.about}, ${word} word` });
   parts.properties.push(
-    { name: `${name}Lo`, array: 'Uint32Array', width: 1, about: doc('low') },
-    { name: `${name}Hi`, array: ARRAYS[high], width: 1, about: doc('high') },
+    {
+      name: `${name}Lo`,
+      array: 'Uint32Array',
+      width: 1,
+      about: memberDoc({ ...field, about: `${field.about}, low 32 bits` }),
+    },
+    { name: `${name}Hi`, array: ARRAYS[high], width: 1, about: `High 32 bits of \`${name}\`.` },
   );
   parts.push.push(
     `this.${name}Lo[row] = ${rawRead('u32', { ...SOURCE, offsetBytes })};`,

@@ -12,7 +12,13 @@ import {
   type PropertyDeclarationStructure,
 } from 'ts-morph';
 import type { FieldIr, StructIr, TypeIr } from '@sonde/core/schema';
-import { docText, literal, memberDoc, type ModulePrinter } from './module-printer.js';
+import {
+  docText,
+  literal,
+  memberDoc,
+  type Documented,
+  type ModulePrinter,
+} from './module-printer.js';
 import { checkStatement, VIEW_PARAMETERS } from './plain-decoder.js';
 import {
   bitsRead,
@@ -103,7 +109,9 @@ function addHeader(parts: ClassParts, printer: ModulePrinter): void {
     parts.getters.push({
       name: `ktimeNs${member.suffix}`,
       returnType: member.type,
-      docs: [`When the record was made, CLOCK_MONOTONIC nanoseconds${member.note}.`],
+      docs: [
+        memberText({ name: 'ktimeNs', about: 'when the record was made, CLOCK_MONOTONIC' }, member),
+      ],
       statements: [`return ${member.read};`],
     });
   }
@@ -133,7 +141,7 @@ function addField(
   }
   for (const member of membersOf(field, element, place, names, printer)) {
     const name = `${field.name}${member.suffix}`;
-    const docs = [memberDoc({ ...field, about: `${field.about}${member.note}` })];
+    const docs = [memberText(field, member)];
     if (lengths.length === 0) {
       parts.getters.push({
         name,
@@ -155,6 +163,12 @@ function addField(
       statements: [...checks, `return ${member.read};`],
     });
   }
+}
+
+/** The whole sentence at a member that reads the value itself, and only the difference at others. */
+function memberText(field: Documented & { readonly name: string }, member: Member): string {
+  if (member.suffix !== '') return `${member.note} \`${field.name}\`.`;
+  return memberDoc({ ...field, about: `${field.about}${member.note}` });
 }
 
 const INDEXES = ['index', 'inner', 'innermost', 'fourth', 'fifth'];
@@ -200,7 +214,7 @@ function membersOf(
       const name = names.pascal(type.name);
       return [
         { suffix: '', type: 'number', read: code, note: `, as a number of ${name}` },
-        { suffix: 'Name', type: name, read: `${type.name}Name(${code})`, note: ', by name' },
+        { suffix: 'Name', type: name, read: `${type.name}Name(${code})`, note: 'Name of' },
       ];
     }
     case 'struct':
@@ -222,16 +236,16 @@ function wideMembers(scalar: 'u64' | 's64', place: Place, printer: ModulePrinter
       suffix: '',
       type: 'number',
       read: numberRead(scalar, place, printer),
-      note: '; throws RangeError where a number is not exact',
+      note: '; throws above 2^53',
     },
-    { suffix: 'Lo', type: 'number', read: rawRead('u32', place), note: ', low word' },
+    { suffix: 'Lo', type: 'number', read: rawRead('u32', place), note: 'Low 32 bits of' },
     {
       suffix: 'Hi',
       type: 'number',
       read: rawRead(scalar === 'u64' ? 'u32' : 's32', high),
-      note: ', high word',
+      note: 'High 32 bits of',
     },
-    { suffix: 'Big', type: 'bigint', read: rawRead(scalar, place), note: ', exact' },
+    { suffix: 'Big', type: 'bigint', read: rawRead(scalar, place), note: 'Exact value of' },
   ];
 }
 
@@ -253,9 +267,9 @@ function bitsMembers(
       suffix: '',
       type: 'number',
       read: exact,
-      note: '; throws RangeError where a number is not exact',
+      note: '; throws above 2^53',
     },
-    { suffix: 'Big', type: 'bigint', read: wide, note: ', exact' },
+    { suffix: 'Big', type: 'bigint', read: wide, note: 'Exact value of' },
   ];
 }
 

@@ -47,7 +47,10 @@ export class ModulePrinter {
 
   /** Appends statements as ts-morph structures, or as text where that says more. */
   add(...statements: readonly (StatementStructures | string)[]): void {
-    this.#statements.push(...statements);
+    for (const statement of statements) {
+      if (typeof statement === 'string') this.#statements.push(`\n${statement}`);
+      else this.#statements.push(statement);
+    }
   }
 
   /** The file's text, formatted by the house's formatter. */
