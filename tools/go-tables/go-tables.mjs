@@ -51,7 +51,12 @@ function goRoot(release) {
 function buildProgram(release, goarch, folder) {
   const binary = join(folder, `program-${release}-${goarch}`);
   const go = join(goRoot(release), 'bin', 'go');
-  const env = goEnvironment({ GOTOOLCHAIN: 'local', CGO_ENABLED: '0', GOOS: 'linux', GOARCH: goarch });
+  const env = goEnvironment({
+    GOTOOLCHAIN: 'local',
+    CGO_ENABLED: '0',
+    GOOS: 'linux',
+    GOARCH: goarch,
+  });
   execFileSync(go, ['build', '-o', binary, '.'], { cwd: join(HERE, 'program'), env });
   const version = execFileSync(go, ['version', binary], { env, encoding: 'utf8' });
   if (!version.includes(`: ${release}`)) {

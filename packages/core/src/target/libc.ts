@@ -27,8 +27,7 @@ export function findAllocator(modules: readonly Module[]): Module | undefined {
   );
   // Symbols are looked up in the program first, then in preloaded and linked libraries before
   // the C library itself, which every program maps last or nearly so.
-  const rank = (m: Module): number =>
-    m.executable ? 0 : LIBC_NAME.test(basename(m.path)) ? 2 : 1;
+  const rank = (m: Module): number => (m.executable ? 0 : LIBC_NAME.test(basename(m.path)) ? 2 : 1);
   return [...definers].sort((a, b) => rank(a) - rank(b))[0];
 }
 

@@ -69,7 +69,7 @@ export class MemoryReader {
     const pageBytes = BigInt(this.#pageBytes);
     return ranges.map(({ start, end }) => {
       let resident = 0n;
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         const next = (at / pageBytes + 1n) * pageBytes;
         const stop = next < end ? next : end;
         if (present(at / pageBytes)) resident += stop - at;

@@ -103,7 +103,11 @@ export function checkArchitecture(pid: number, exe: string): void {
 export function checkGoProgram(pid: number, exe: string, elf: ElfFile): GoProgram {
   try {
     if (!isGoProgram(elf)) {
-      throw refuse(pid, `${exe} is not a Go program`, 'give the pid of a program built by go build');
+      throw refuse(
+        pid,
+        `${exe} is not a Go program`,
+        'give the pid of a program built by go build',
+      );
     }
     return openGoProgram(elf);
   } catch (error) {

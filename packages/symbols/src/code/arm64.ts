@@ -128,8 +128,8 @@ function decodeWord(word: number, address: number, state: RegisterState): Instru
     ...(target !== undefined && { target }),
     ...(match?.mnemonic === 'b.cond' && (word & 15) === CONDITION_LS && { belowOrEqual: true }),
     ...(match?.mnemonic === 'bti' && { landingPad: true }),
-    // ldr x16, [x28, #16]: g.stackguard0.
-    ...(word === 0xf9400b90 && { readsStackGuard: true }),
+    // ldr x16, [x28, #16]: g.stackguard0; #24: stackguard1, in functions of the system stack.
+    ...((word === 0xf9400b90 || word === 0xf9400f90) && { readsStackGuard: true }),
     // ldr xt, [xn, xm] with xn just read from tpidr_el0: the register holds the TLS offset.
     ...((word & 0xffe0fc00) >>> 0 === 0xf8606800 &&
       rn !== REGISTER_SP &&

@@ -27,7 +27,7 @@ export interface Instruction {
   readonly target?: number;
   /** True for the branch that Go's stack check takes (`jbe`, `b.ls`). */
   readonly belowOrEqual?: boolean;
-  /** True for a comparison with g.stackguard0, by which a stack check begins. */
+  /** True for a read of g.stackguard0 or stackguard1, by which a stack check begins. */
   readonly readsStackGuard?: boolean;
   /** True for a landing pad that does nothing else (`endbr64`, `bti`). */
   readonly landingPad?: boolean;

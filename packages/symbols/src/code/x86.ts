@@ -8,8 +8,9 @@ import type { CostClass, Instruction, InstructionKind, InstructionReader } from 
 
 type Library = (typeof Iced)['default'];
 
-const GENERAL_REGISTERS =
-  'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+const GENERAL_REGISTERS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(
+  ' ',
+);
 
 /** Cost class by the raw bytes, as the kernel's two emulations read them. */
 function costClassOf(bytes: Uint8Array): CostClass {
@@ -17,13 +18,18 @@ function costClassOf(bytes: Uint8Array): CostClass {
   const push = bytes.length === 1 && first >= 0x50 && first <= 0x57;
   const pushHigh = bytes.length === 2 && first === 0x41 && bytes[1]! >= 0x50 && bytes[1]! <= 0x57;
   const jump = first === 0xeb || first === 0xe9 || first === 0xe8;
-  const branch = (first >= 0x70 && first <= 0x7f) || (first === 0x0f && (bytes[1]! & 0xf0) === 0x80);
+  const branch =
+    (first >= 0x70 && first <= 0x7f) || (first === 0x0f && (bytes[1]! & 0xf0) === 0x80);
   const nop = first === 0x90 || (first === 0x66 && bytes[1] === 0x90 && bytes.length === 2);
   return push || pushHigh || jump || branch || nop ? 'emulated' : 'single-stepped';
 }
 
 /** Why the kernel refuses this instruction (is_prefix_bad and the good_insns tables). */
-function refusalOf(lib: Library, instruction: Iced.Instruction, bytes: Uint8Array): string | undefined {
+function refusalOf(
+  lib: Library,
+  instruction: Iced.Instruction,
+  bytes: Uint8Array,
+): string | undefined {
   if (instruction.isInvalid) return 'invalid instruction';
   if (bytes[0] === 0xcc) return 'int3: a breakpoint is already there';
   if (instruction.hasLockPrefix) return 'lock prefix';
@@ -71,9 +77,11 @@ function factsOf(lib: Library, instruction: Iced.Instruction): Partial<Instructi
   if (!memory) return {};
   const displacement = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
   if (instruction.mnemonic === Mnemonic.Cmp && instruction.memoryBase === Register.R14) {
-    return displacement === 16 ? { readsStackGuard: true } : {};
+    // g.stackguard0, or stackguard1 in functions that only run on the system stack.
+    return displacement === 16 || displacement === 24 ? { readsStackGuard: true } : {};
   }
-  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS) return {};
+  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS)
+    return {};
   if (instruction.memoryBase === Register.None) return { readsThread: { offset: displacement } };
   return { readsThread: { register: name(instruction.memoryBase) } };
 }

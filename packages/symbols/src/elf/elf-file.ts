@@ -253,7 +253,10 @@ function readSections(reader: ByteReader, header: DataView): ElfSection[] {
     names === undefined || names.type === c.SHT_NOBITS
       ? new Uint8Array(0)
       : reader.read(names.offset, names.sizeBytes);
-  return raw.map(({ nameOffset, ...section }) => ({ name: cString(table, nameOffset), ...section }));
+  return raw.map(({ nameOffset, ...section }) => ({
+    name: cString(table, nameOffset),
+    ...section,
+  }));
 }
 
 /** The NUL-terminated string at an offset of a string table; empty outside of it. */

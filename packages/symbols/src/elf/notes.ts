@@ -19,14 +19,16 @@ const align4 = (n: number): number => (n + 3) & ~3;
 function parseNotes(bytes: Uint8Array): ElfNote[] {
   const view = viewOf(bytes);
   const notes: ElfNote[] = [];
-  for (let at = 0; at + NHDR_BYTES <= bytes.byteLength; ) {
+  for (let at = 0; at + NHDR_BYTES <= bytes.byteLength;) {
     const nameBytes = view.getUint32(at, true);
     const descriptionBytes = view.getUint32(at + 4, true);
     const name = at + NHDR_BYTES;
     const description = name + align4(nameBytes);
     if (description < name || description + descriptionBytes > bytes.byteLength) break;
     notes.push({
-      owner: Buffer.from(bytes.subarray(name, name + nameBytes)).toString('latin1').replace(/\0+$/, ''),
+      owner: Buffer.from(bytes.subarray(name, name + nameBytes))
+        .toString('latin1')
+        .replace(/\0+$/, ''),
       type: view.getUint32(at + 8, true),
       description: bytes.subarray(description, description + descriptionBytes),
     });

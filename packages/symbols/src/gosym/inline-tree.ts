@@ -37,7 +37,7 @@ export function inlineFrames(
     const record = tree + index * RECORD_BYTES;
     if (elf.vaddrToOffset(record + RECORD_BYTES - 1) === undefined) break;
     const view = viewOf(elf.readVirtual(record, RECORD_BYTES));
-    inlined.push({ nameOffset: view.getInt32(NAME_OFFSET, true), pc });
+    inlined.push({ nameOffset: view.getUint32(NAME_OFFSET, true), pc });
     pc = entry + view.getInt32(PARENT_PC_OFFSET, true);
   }
   return { inlined, outerPc: pc };

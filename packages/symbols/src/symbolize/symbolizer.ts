@@ -56,7 +56,8 @@ export class Symbolizer {
     }
     this.#c ??= new CSymbols(this.#elf);
     const hit = this.#c.at(vaddr);
-    const name = hit?.name ?? `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
+    const name =
+      hit?.name ?? `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
     return [{ function: name, module, kind: 'c', inlined: false, address }];
   }
 }
