@@ -3,7 +3,6 @@
  * reader would get wrong: the service's own report of what it leaked never reaches the tracer; it
  * is printed beside the verdict so that a person can compare.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT, StepError, runStep, spawnTracked } from './steps.mjs';
@@ -12,53 +11,29 @@ import { runTasks } from './progress.mjs';
 /** @typedef {import('./host.mjs').Host} Host */
 /** @typedef {{ durationSeconds: number, flags: readonly string[], host: Host }} Job */
 
-const WORKLOAD = join(ROOT, 'vm-tests', 'workloads', 'leaky');
 const CLI = join(ROOT, 'packages', 'cli', 'dist', 'main.js');
 const VM = join(ROOT, 'vm-tests', 'dist', 'main.js');
-const TOOLCHAIN = join(ROOT, 'tools', 'toolchain', 'dist', 'main.js');
 
-/** The Go release that is fetched where the local one is none that Sonde has tables for. */
-const RELEASE = '1.24';
-
-/** Releases whose tables Sonde has; the local Go is used when it is one of them. */
-const KNOWN_RELEASES = ['1.24', '1.26', '1.27'];
+/** What Debian and Go call the processors that Node names. */
+const DEBIAN_ARCH = /** @type {Record<string, string>} */ ({ x64: 'amd64', arm64: 'arm64' });
 
 /**
- * The `go` program to build with.
+ * Builds the leaking service with cgo for this machine; unchanged sources cost a copy.
  *
  * @param {Host} host
- * @returns {Promise<string>} a command or a path
- */
-async function goProgram(host) {
-  const local = (host.goVersion() ?? '').split('.').slice(0, 2).join('.');
-  if (KNOWN_RELEASES.includes(local)) return 'go';
-  let root = '';
-  await runStep(process.execPath, [TOOLCHAIN, 'go', RELEASE], {
-    log: 'go-toolchain',
-    next: 'see the log; set GOPROXY to a module proxy that this machine reaches',
-    onLine: line => {
-      if (line.startsWith('/')) root = line.trim();
-    },
-  });
-  return join(root, 'bin', 'go');
-}
-
-/**
- * Builds the leaking service with cgo for this machine.
- *
- * @param {Host} host
+ * @param {(note: string) => void} note
  * @returns {Promise<string>} the program's path
  */
-async function buildLeaky(host) {
-  const out = join(ROOT, 'out', 'demo');
-  mkdirSync(out, { recursive: true });
-  const program = join(out, 'leaky');
-  const env = { CGO_ENABLED: '1', GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local', GOWORK: 'off' };
-  await runStep(await goProgram(host), ['build', '-o', program, '.'], {
-    log: 'go-build',
-    next: 'see the log; the leaking service needs cgo, so a C compiler',
-    cwd: WORKLOAD,
-    env,
+async function buildLeaky(host, note) {
+  let program = '';
+  const arch = DEBIAN_ARCH[host.arch] ?? host.arch;
+  await runStep(process.execPath, [VM, 'workloads', '--arch', arch, 'leaky'], {
+    log: 'leaky-build',
+    next: 'see the log; the service needs cgo, so a C compiler and a Go that Sonde has tables for',
+    onLine: line => {
+      if (line.startsWith('/')) program = line.trim();
+      else note(line);
+    },
   });
   return program;
 }
@@ -96,6 +71,18 @@ async function startLeaky(program) {
     clearTimeout(timer);
   };
   return { pid: child.pid ?? 0, lines, stop };
+}
+
+/**
+ * What the service says about itself, to hold against the verdict.
+ *
+ * @param {readonly string[]} lines its output, one JSON object a line
+ * @returns {string} a sentence with its newline, '' when it did not say
+ */
+export function groundTruth(lines) {
+  const rate = /"lostBytesPerSecond":\s*(\d+)/.exec(lines[0] ?? '')?.[1];
+  if (rate === undefined) return '';
+  return `\nThe service itself says: its C library loses ${Number(rate) / 1000} kB a second.\n`;
 }
 
 /**
@@ -149,8 +136,8 @@ export async function traceOnHost(job) {
   await runTasks([
     {
       title: 'build the leaking service (Go with cgo)',
-      work: async () => {
-        program = await buildLeaky(job.host);
+      work: async note => {
+        program = await buildLeaky(job.host, note);
       },
     },
   ]);
@@ -160,7 +147,7 @@ export async function traceOnHost(job) {
     const duration = ['--duration', `${job.durationSeconds}s`];
     const args = [CLI, 'trace', '--pid', String(leaky.pid), ...duration, ...job.flags];
     const { code, text } = await runShown(args, title);
-    process.stdout.write(`\n${text}`);
+    process.stdout.write(`\n${text}${groundTruth(leaky.lines)}`);
     return code;
   } finally {
     await leaky.stop();

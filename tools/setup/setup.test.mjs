@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { groundTruth } from './demo.mjs';
 import { staleEntries } from './dependencies.mjs';
 import { osRelease } from './host.mjs';
 import { chooseLane, forcedLane } from './lane.mjs';
@@ -115,4 +116,11 @@ t.test('tasks run in order, in plain lines, and stop at the first failure', asyn
   await t.rejects(runTasks(tasks, { tty: false, write }), { message: 'broke' });
   t.match(lines, ['· one', /^✓ one: done \(\d\.\d s\)$/, '· two']);
   t.equal(lines.length, 3);
+});
+
+t.test("the service's own count is printed where it gives one", async t => {
+  const line = '{"event":"ready","pid":7,"lostBytesPerSecond":820400}';
+  t.match(groundTruth([line]), /loses 820\.4 kB a second/);
+  t.equal(groundTruth([]), '');
+  t.equal(groundTruth(['{"event":"ready"}']), '');
 });
