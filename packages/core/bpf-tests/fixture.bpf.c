@@ -36,15 +36,13 @@ struct {
 	__type(value, __u64);
 } calls_by_argument SEC(".maps");
 
-static __always_inline int report(struct pt_regs *ctx, __u64 argument)
+static __always_inline int report(__u32 site, __u64 argument)
 {
 	struct fixture_call *call;
 	__u64 one = 1, *known;
-	__u32 site;
 
 	if (!sonde_is_target())
 		return 0;
-	site = sonde_site(ctx);
 	sonde_hit(site);
 	known = bpf_map_lookup_elem(&calls_by_argument, &argument);
 	if (known)
@@ -72,13 +70,16 @@ static __always_inline int report(struct pt_regs *ctx, __u64 argument)
 SEC("uprobe")
 int on_call(struct pt_regs *ctx)
 {
-	return report(ctx, sonde_c_arg_0(ctx));
+	return report(sonde_site(ctx), sonde_c_arg_0(ctx));
 }
 
 SEC("uprobe")
 int on_return(struct pt_regs *ctx)
 {
-	return report(ctx, sonde_c_result(ctx));
+	/* At a return the instruction pointer is the caller's; the site is found by its point. */
+	__u32 site = config.target.has_cookie ? sonde_site(ctx) : sonde_site_of(1);
+
+	return report(site, sonde_c_result(ctx));
 }
 
 SEC("kprobe/sonde_no_such_function")

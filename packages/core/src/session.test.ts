@@ -147,16 +147,22 @@ t.test('the brake detaches the hottest point and says so', { skip }, async t => 
   t.equal(action?.probe, 'fixture');
   const point = session.probes[0]?.points.find(each => each.point === action?.point);
   t.equal(point?.attached, false);
+  const pair = session.cost().brake.map(each => each.point);
+  t.same(pair.slice(0, 2), ['call', 'back'], 'entry and return are given up together');
   t.match(point?.detachReason, /of one CPU/);
   t.match(lines[0], /^brake: fixture\//);
 });
 
-t.test('wrong names and hidden places are refused, and nothing stays attached', { skip }, async t => {
-  const target = await FixtureTarget.start();
-  t.teardown(() => target.end());
-  await t.rejects(open(target, {}, { attach: { call: 'magic' } }), UsageError);
-  await t.rejects(open(target, {}, { skipPoints: ['nothing'] }), UsageError);
-  await t.rejects(open(target, {}, { params: { nothing: 1 } }), LoadError);
-  target.hidden = true;
-  await t.rejects(open(target), /attach point call: no alternative works/);
-});
+t.test(
+  'wrong names and hidden places are refused, and nothing stays attached',
+  { skip },
+  async t => {
+    const target = await FixtureTarget.start();
+    t.teardown(() => target.end());
+    await t.rejects(open(target, {}, { attach: { call: 'magic' } }), UsageError);
+    await t.rejects(open(target, {}, { skipPoints: ['nothing'] }), UsageError);
+    await t.rejects(open(target, {}, { params: { nothing: 1 } }), LoadError);
+    target.hidden = true;
+    await t.rejects(open(target), /attach point call: no alternative works/);
+  },
+);

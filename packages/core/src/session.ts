@@ -171,14 +171,17 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     if (maxOverhead === 'off') return;
     const decision = judge(costs, elapsedNs, maxOverhead);
     if (decision === undefined) return;
-    const running = this.#running.find(probe => probe.shown.name === decision.probe);
-    const held = running?.held.find(each => each.shown.point === decision.point);
-    if (running === undefined || held === undefined) return;
-    this.#brake.push({ atNs: now, ...decision });
-    held.shown.detachedAtNs = now;
-    held.shown.detachReason = decision.reason;
-    log?.(`brake: ${decision.probe}/${decision.point} detached: ${decision.reason}`);
-    void running.detach(held);
+    const { probe, group, reason } = decision;
+    const running = this.#running.find(each => each.shown.name === probe);
+    for (const held of running?.held.filter(each => each.group === group) ?? []) {
+      if (!held.shown.attached) continue;
+      const { point } = held.shown;
+      this.#brake.push({ atNs: now, probe, point, reason });
+      held.shown.detachedAtNs = now;
+      held.shown.detachReason = reason;
+      log?.(`brake: ${probe}/${point} detached: ${reason}`);
+      void running?.detach(held);
+    }
   }
 
   onEvent(probe: string, event: string, handler: EventHandler): void {

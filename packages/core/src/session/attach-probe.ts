@@ -25,6 +25,8 @@ export const SITES_MAX = 63;
 export interface HeldPoint {
   readonly shown: AttachedPoint;
   readonly program: string;
+  /** Points of one group are detached together: entry and return of one C function. */
+  readonly group: string;
   links: readonly Link[];
 }
 
@@ -64,6 +66,11 @@ function sitesOf(candidate: Candidate, firstSite: number): AttachedSite[] {
   }));
 }
 
+function groupOf(plan: PointPlan, attach: AttachIr): string {
+  const paired = attach.kind === 'cFunction' || attach.kind === 'cReturn';
+  return paired ? `${attach.symbol}()` : plan.point.name;
+}
+
 /** Attaches the points of one probe. */
 export class ProbeAttacher {
   readonly #loaded: LoadedProbe;
@@ -94,17 +101,15 @@ export class ProbeAttacher {
         const sites = sitesOf(candidate, this.#nextSite);
         const links = this.#attachCandidate(plan, candidate, sites);
         this.#nextSite += sites.length;
-        return {
-          shown: attachedPoint(plan, attach, sites, failures),
-          program: attach.program,
-          links,
-        };
+        const shown = attachedPoint(plan, attach, sites, failures);
+        return { shown, program: attach.program, group: groupOf(plan, attach), links };
       } catch (error) {
         failures.push(failedAlternative(attach, error));
       }
     }
     if (plan.point.need === 'required') throw pointError(plan, failures);
-    return { shown: missingPoint(plan, failures), program: '', links: [] };
+    const shown = missingPoint(plan, failures);
+    return { shown, program: '', group: plan.point.name, links: [] };
   }
 
   #attachCandidate(plan: PointPlan, candidate: Candidate, sites: readonly AttachedSite[]): Link[] {

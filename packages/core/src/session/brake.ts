@@ -6,7 +6,8 @@
 /** What one attach point cost in the last interval. */
 export interface PointCost {
   readonly probe: string;
-  readonly point: string;
+  /** Points that make sense only together: entry and return of a function are paired up. */
+  readonly group: string;
   readonly hits: number;
   readonly costNs: number;
 }
@@ -14,7 +15,7 @@ export interface PointCost {
 /** What to detach, and why, in words for the report. */
 export interface BrakeDecision {
   readonly probe: string;
-  readonly point: string;
+  readonly group: string;
   readonly reason: string;
 }
 
@@ -25,9 +26,23 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+function sumByGroup(costs: readonly PointCost[]): PointCost[] {
+  const groups = new Map<string, PointCost>();
+  for (const cost of costs) {
+    const key = `${cost.probe}/${cost.group}`;
+    const before = groups.get(key);
+    groups.set(key, {
+      ...cost,
+      hits: cost.hits + (before?.hits ?? 0),
+      costNs: cost.costNs + (before?.costNs ?? 0),
+    });
+  }
+  return [...groups.values()];
+}
+
 /**
  * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one CPU,
- * the dearest one is to be detached. Returns undefined when all is well or the interval is short.
+ * the dearest group is to be detached. Returns undefined when all is well or the interval is short.
  */
 export function judge(
   costs: readonly PointCost[],
@@ -37,15 +52,12 @@ export function judge(
   if (elapsedNs < BRAKE_INTERVAL_NS) return undefined;
   const share = costs.reduce((sum, each) => sum + each.costNs, 0) / elapsedNs;
   if (share <= maxShare) return undefined;
-  const hottest = costs.reduce<PointCost | undefined>(
-    (best, each) => (best === undefined || each.costNs > best.costNs ? each : best),
-    undefined,
-  );
+  const [hottest] = sumByGroup(costs).sort((a, b) => b.costNs - a.costNs);
   if (hottest === undefined || hottest.costNs === 0) return undefined;
-  const perSecond = Math.round((hottest.hits * 1e9) / elapsedNs);
-  return {
-    probe: hottest.probe,
-    point: hottest.point,
-    reason: `tracing took ${percent(share)} of one CPU, more than ${percent(maxShare)}; ${hottest.point} was hit ${perSecond} times in a second`,
-  };
+  const { probe, group, hits } = hottest;
+  const perSecond = Math.round((hits * 1e9) / elapsedNs);
+  const reason =
+    `tracing took ${percent(share)} of one CPU, more than ${percent(maxShare)}; ` +
+    `${group} was hit ${perSecond} times in a second`;
+  return { probe, group, reason };
 }

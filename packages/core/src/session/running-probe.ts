@@ -155,7 +155,7 @@ export class RunningProbe {
         this.#judged.set(held.shown.point, total);
         const whole = this.#costOf(held, count => count, calibration);
         const costNs = total === 0 ? 0 : (whole * hits) / total;
-        return { probe: this.shown.name, point: held.shown.point, hits, costNs };
+        return { probe: this.shown.name, group: held.group, hits, costNs };
       });
   }
 
