@@ -67,7 +67,7 @@ static long one_small(__u32 i, void *context)
 	if (!record)
 		return 1;
 	record->header = (struct header){ .event = 0, .size = sizeof(*record), .ktime_ns = i };
-	record->address = 0xc000000000ull + i * 64ull;
+	record->address = 0x10000ull + i * 64ull;
 	record->bytes = i & 0xffff;
 	record->stack = i & 0xff;
 	bpf_ringbuf_submit(record, 1 /* BPF_RB_NO_WAKEUP */);
@@ -83,7 +83,7 @@ static long one_wide(__u32 i, void *context)
 	if (!record)
 		return 1;
 	record->header = (struct header){ .event = 1, .size = sizeof(*record), .ktime_ns = i };
-	record->address = 0xc000000000ull + i * 64ull;
+	record->address = 0x10000ull + i * 64ull;
 	record->bytes = i & 0xffff;
 	record->stack = i & 0xff;
 	record->caller = 0x400000 + (i & 0xfff);

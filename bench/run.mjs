@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * `node bench/run.mjs [NAME…]`: runs the benchmarks, all without names. Each builds and runs its
+ * baseline in the same invocation; a goal that is not met is printed as missed and is no error.
+ */
+import os from 'node:os';
+
+/** @type {Record<string, () => Promise<() => Promise<void>>>} */
+const BENCHMARKS = {
+  drain: async () => (await import('./src/drain.mjs')).drain,
+};
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHMARKS);
+const unknown = names.find(name => !(name in BENCHMARKS));
+if (unknown !== undefined) {
+  console.error(`bench: no benchmark ${unknown}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  process.exit(2);
+}
+console.log(`Linux ${os.release()} ${os.arch()}, ${os.cpus().length} CPUs, Node ${process.version}`);
+for (const name of names) {
+  console.log(`\n${name}`);
+  const load = BENCHMARKS[name];
+  if (load !== undefined) await (await load())();
+}
