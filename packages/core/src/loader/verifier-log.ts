@@ -52,7 +52,8 @@ export function readVerifierLog(log: string): VerifierVerdict {
   for (let i = start - 1; i >= 0 && source === ''; i--) {
     const line = lines[i] as string;
     if (instruction === '' && INSTRUCTION.test(line)) instruction = line;
-    if (line.startsWith('; ')) source = line.slice(2);
+    // Lines of no code are quoted as `;  @ file:0`.
+    if (/^; [^@\s]/.test(line)) source = line.slice(2);
   }
   return { summary, source, instruction };
 }

@@ -1,0 +1,93 @@
+/** What the loader refuses, and what it says then; on a real kernel. */
+import t from 'tap';
+import { LoadError } from '../errors.js';
+import { BpfObject } from '../libbpf/index.js';
+import { compileProgram, hostLane } from '../testing/index.js';
+import { FIXTURE_IR, hashMacro } from '../testing/fixture-session.js';
+import {
+  hostArch,
+  loadProbe,
+  readProbeObject,
+  refusalError,
+  type LoadPlan,
+} from './probe-object.js';
+
+const skip = await hostLane();
+
+function plan(bytes: Uint8Array, changes: Partial<LoadPlan> = {}): LoadPlan {
+  return {
+    ir: FIXTURE_IR,
+    bytes,
+    config: { target: {}, params: {}, mode: 'stream' },
+    shared: new Map(),
+    mapEntries: {},
+    programs: new Set(['on_call']),
+    multiPrograms: new Set(),
+    ...changes,
+  };
+}
+
+function fixtureBytes(hash = FIXTURE_IR.hash): Uint8Array {
+  const defines = { FIXTURE_HASH: hashMacro(hash) };
+  return compileProgram('fixture', { defines, outputName: `fixture-${hash.slice(0, 4)}` }).bytes;
+}
+
+t.test("another schema's object is refused before the kernel sees it", { skip }, async t => {
+  const foreign = 'f'.repeat(32);
+  t.throws(() => loadProbe(plan(fixtureBytes(foreign)), new Set()), {
+    name: 'LoadError',
+    message: `load probe fixture: its object carries schema hash ${foreign}, the decoder ${FIXTURE_IR.hash}`,
+    hint: /rebuild/,
+  });
+});
+
+t.test('sizes come from override, parameter, then schema', { skip }, async t => {
+  const sizes: number[] = [];
+  const config = { target: {}, params: { maxCalls: 33 }, mode: 'stream' } as const;
+  for (const changes of [{}, { config }, { config, mapEntries: { callsByArgument: 7 } }]) {
+    const { object } = loadProbe(plan(fixtureBytes(), changes), new Set());
+    sizes.push(object.map('calls_by_argument').maxEntries);
+    t.ok(object.programFd('on_call') > 0);
+    t.throws(() => object.programFd('on_return'), LoadError, 'left out, so not loaded');
+    t.throws(() => object.initialValue('.rodata.sonde'), LoadError, 'too late to write');
+    object.close();
+    object.close();
+  }
+  t.same(sizes, [64, 33, 7]);
+});
+
+t.test('a value out of range and an unknown parameter are refused', { skip }, async t => {
+  for (const params of [{ maxCalls: 2 ** 32 }, { maxCalls: -1 }, { nothing: 1 }]) {
+    const config = { target: {}, params, mode: 'stream' } as const;
+    t.throws(() => loadProbe(plan(fixtureBytes(), { config }), new Set()), LoadError);
+  }
+});
+
+for (const name of ['bad_memory', 'bad_null', 'bad_loop', 'bad_reference']) {
+  t.test(`${name}: the verifier's refusal names program and line`, { skip }, async t => {
+    const object = new BpfObject(name, compileProgram(name).bytes);
+    t.teardown(() => object.close());
+    const refused = object.load();
+    t.ok(refused, 'the kernel refuses it');
+    if (refused === undefined) return;
+    const error = refusalError(`object ${name}`, refused);
+    t.equal(error.program, name);
+    t.not(error.summary, '');
+    t.match(error.source, /[;})]/);
+    t.match(error.message, new RegExp(`^load object ${name}, program ${name}: .*, at: `));
+    t.notMatch(error.message, /\n/);
+    t.ok(error.log.includes(error.summary.split('; ')[0] ?? '?'), 'the whole log is on the error');
+  });
+}
+
+t.test('bytes that are no object are refused', { skip }, async t => {
+  t.throws(() => new BpfObject('noise', new Uint8Array(64)), { name: 'LoadError' });
+});
+
+t.test('a missing object says how to build it', async t => {
+  t.throws(() => readProbeObject(FIXTURE_IR, new URL('file:///nonexistent/')), {
+    name: 'LoadError',
+    message: new RegExp(`fixture\\.${hostArch()}\\.bpf\\.o`),
+    hint: 'build it: npx nx run probe-fixture:bpf',
+  });
+});
