@@ -7,6 +7,7 @@ import { readlinkSync } from 'node:fs';
 import {
   type Arch,
   type ElfFile,
+  type ElfIdent,
   ELFCLASS64,
   FormatError,
   type GoProgram,
@@ -72,6 +73,23 @@ export function checkExecutable(pid: number): string {
   }
 }
 
+/** Why a program of this kind cannot be traced on a host, as [cause, hint]; undefined if it can. */
+export function architectureProblem(
+  ident: ElfIdent,
+  host: Arch | undefined,
+): readonly [string, string] | undefined {
+  if (ident.class !== ELFCLASS64) {
+    return ['is a 32-bit program', 'only 64-bit programs can be traced'];
+  }
+  if (ident.arch !== undefined && ident.arch === host) return undefined;
+  const found = ident.arch ?? `ELF machine ${ident.machine}`;
+  const here = host ?? process.arch;
+  return [
+    `is built for ${found}, this machine is ${here}`,
+    'trace it on a machine of its own kind',
+  ];
+}
+
 /** Refuses programs of another word size or architecture, by the file's first bytes. */
 export function checkArchitecture(pid: number, exe: string): void {
   let reader;
@@ -81,16 +99,8 @@ export function checkArchitecture(pid: number, exe: string): void {
     throw refuse(pid, `${exe} cannot be read`, RIGHTS_HINT, error);
   }
   try {
-    const ident = readElfIdent(reader);
-    if (ident.class !== ELFCLASS64) {
-      throw refuse(pid, `${exe} is a 32-bit program`, 'only 64-bit programs can be traced');
-    }
-    const host = hostArch();
-    if (ident.arch === undefined || ident.arch !== host) {
-      const found = ident.arch ?? `machine ${ident.machine}`;
-      const hint = 'trace it on a machine of its own architecture';
-      throw refuse(pid, `${exe} is built for ${found}, this machine is ${host}`, hint);
-    }
+    const problem = architectureProblem(readElfIdent(reader), hostArch());
+    if (problem !== undefined) throw refuse(pid, `${exe} ${problem[0]}`, problem[1]);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw refuse(pid, `${exe} is not an ELF program`, 'give the pid of a Go program', error);
