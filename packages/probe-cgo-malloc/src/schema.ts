@@ -78,7 +78,10 @@ export default defineProbe({
     'the Go stack that called into C',
   modes: ['stream', 'aggregate'],
   types: {
-    allocator: enumOf('Which function allocated or freed.', { ...ALLOCATORS, free: 'free(pointer)' }),
+    allocator: enumOf('Which function allocated or freed.', {
+      ...ALLOCATORS,
+      free: 'free(pointer)',
+    }),
     live: struct('An allocation that is not freed yet.', {
       sizeBytes: bytesCount('bytes requested'),
       usableBytes: bytesCount('bytes that the C library set aside; the request where unknown'),
@@ -139,7 +142,9 @@ export default defineProbe({
       usableBytes: bytesCount('bytes that the C library set aside; the request where unknown'),
       stack: stackId('the C caller, then the Go frames'),
       goid: goid('goroutine that called into C; 0 for a thread of C code'),
-      enteredNs: ktimeNs('entry of the call: what another thread got at oldAddress later is not ours'),
+      enteredNs: ktimeNs(
+        'entry of the call: what another thread got at oldAddress later is not ours',
+      ),
       tid: tid('thread that allocated'),
       allocator: named('allocator', 'realloc or reallocarray'),
     }),

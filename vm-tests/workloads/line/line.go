@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +50,28 @@ func Number(words []string, index, absent int) int {
 	return number
 }
 
+// frames names return addresses as the program itself knows them, inlined calls included: what a
+// tracer's walk is held against.
+func frames(words []string) {
+	addresses := make([]uintptr, 0, len(words))
+	for _, word := range words[1:] {
+		address, err := strconv.ParseUint(word, 0, 64)
+		if err != nil {
+			Fail("argument %q of frames is not an address", word)
+		}
+		addresses = append(addresses, uintptr(address))
+	}
+	functions := []string{}
+	for next := runtime.CallersFrames(addresses); ; {
+		frame, more := next.Next()
+		functions = append(functions, frame.Function)
+		if !more {
+			break
+		}
+	}
+	Print(map[string]any{"event": "frames", "functions": functions})
+}
+
 // Serve says that the workload is ready, then runs a handler for each line of standard input. The
 // first word names the handler. It returns at "exit" or at the end of the input.
 func Serve(handlers map[string]func(words []string)) {
@@ -61,6 +84,10 @@ func Serve(handlers map[string]func(words []string)) {
 		}
 		if words[0] == "exit" {
 			return
+		}
+		if words[0] == "frames" {
+			frames(words)
+			continue
 		}
 		handler := handlers[words[0]]
 		if handler == nil {

@@ -122,6 +122,7 @@ export class ProbeAttacher {
         { program: attach.program },
       );
     }
+    if (candidate.isAlias === true) return [];
     for (const site of sites) this.#nameSite(site, plan.index);
     if (!isUserKind(attach.kind)) {
       return [attachKernel(attach, (sites[0] as AttachedSite).siteId, this.#context)];

@@ -13,6 +13,8 @@ import type { FailedAlternative, ProbeRequest, SessionTarget } from './session-t
 export interface Candidate {
   readonly attach: AttachIr;
   readonly locations: readonly AttachLocation[];
+  /** All its places are probed by the same program already: a second name of the same function. */
+  readonly isAlias?: true;
 }
 
 /** An attach point with what is left of its alternatives. */
@@ -65,7 +67,7 @@ function isWanted(point: AttachPointIr, request: ProbeRequest): boolean {
   return (request.params?.[param] ?? fallback) !== 0;
 }
 
-/** One place per file offset: aliases in libc would be counted twice. */
+/** One place per file offset: a function that is found twice would be counted twice. */
 function uniquePlaces(locations: readonly AttachLocation[]): AttachLocation[] {
   const places = new Map<string, AttachLocation>();
   for (const location of locations) {
@@ -87,6 +89,20 @@ function findCandidate(attach: AttachIr, target: SessionTarget, features: Featur
 }
 
 /**
+ * Leaves out places that an earlier point has: in glibc 2.36, memalign and aligned_alloc are one
+ * address, and two probes there would report every call twice.
+ */
+function withoutTaken(candidate: Candidate, taken: Set<string>): Candidate {
+  const { attach, locations } = candidate;
+  const key = (place: AttachLocation): string =>
+    `${attach.program} ${place.file}+${place.fileOffset}`;
+  const left = locations.filter(place => !taken.has(key(place)));
+  for (const place of left) taken.add(key(place));
+  if (left.length > 0 || locations.length === 0) return { attach, locations: left };
+  return { attach, locations: left, isAlias: true };
+}
+
+/**
  * Plans every attach point of a probe that is neither skipped nor switched off. Throws UsageError for names that the
  * probe does not have; whether a required point is left without candidates shows at attach.
  */
@@ -98,13 +114,16 @@ export function planProbe(
   const { ir } = request.module;
   checkNames(ir, request);
   const plans: PointPlan[] = [];
+  const taken = new Set<string>();
   ir.attach.forEach((point, index) => {
     if (!isWanted(point, request)) return;
     const candidates: Candidate[] = [];
     const failures: FailedAlternative[] = [];
     for (const attach of chosen(point, request)) {
       try {
-        candidates.push(findCandidate(attach, target, features));
+        const found = findCandidate(attach, target, features);
+        // Only the first one is attached as a rule; the others are there in case it is refused.
+        candidates.push(candidates.length === 0 ? withoutTaken(found, taken) : found);
       } catch (error) {
         failures.push(failedAlternative(attach, error));
       }
