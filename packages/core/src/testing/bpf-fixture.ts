@@ -4,7 +4,7 @@
  * kernel that should have ring buffers has none.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,9 +50,10 @@ export function compileProgram(
   return { path, bytes: readFileSync(path) };
 }
 
-/** Compiles packages/core/bpf-tests/NAME.c for this machine; returns the program's path. */
+/** Compiles packages/core/bpf-tests/NAME.c once, for this machine; returns the program's path. */
 export function compileTarget(name: string): string {
   const path = join(folder, name);
+  if (existsSync(path)) return path; // it may be running, and all its runs share one file
   const source = join(PACKAGE, 'bpf-tests', `${name}.c`);
   execFileSync('clang', ['-O2', '-g', '-pthread', source, '-o', path], { stdio: 'inherit' });
   return path;

@@ -3,8 +3,8 @@
  * easy to get wrong: the program is C, which openTarget refuses, so its places are found here.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createInterface, type Interface } from 'node:readline';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { openElf, openFileReader } from '@sonde/symbols';
@@ -98,31 +98,46 @@ export function fixtureProbe(): ProbeModule {
   return fixture;
 }
 
+function readAt(path: string, into: Buffer, position: bigint): void {
+  const fd = openSync(path, 'r');
+  readSync(fd, into, 0, into.length, position);
+  closeSync(fd);
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
 /** A running bpf-tests/target.c, and its places for a session. */
 export class FixtureTarget implements SessionTarget {
   readonly info: { readonly pid: number };
+  /** The program's file. */
+  readonly path: string;
   /** Set it to make places unknown: resolve then finds nothing. */
   hidden = false;
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #lines: Interface;
-  readonly #path: string;
+  readonly #child: Child | undefined;
   readonly #exited: Promise<void>;
   readonly #waiting: ((line: string) => void)[] = [];
 
-  private constructor(path: string) {
-    this.#path = path;
-    this.#child = spawn(path, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.info = { pid: this.#child.pid ?? 0 };
-    this.#exited = new Promise(resolve => this.#child.once('exit', () => resolve()));
-    this.#lines = createInterface(this.#child.stdout);
-    this.#lines.on('line', line => this.#waiting.shift()?.(line));
+  private constructor(path: string, pid: number, child?: Child) {
+    this.path = path;
+    this.info = { pid };
+    this.#child = child;
+    this.#exited = new Promise(resolve => child?.once('exit', () => resolve()));
+    if (child === undefined) return;
+    createInterface(child.stdout).on('line', line => this.#waiting.shift()?.(line));
   }
 
   /** Compiles and starts the program, and waits until it is ready. */
   static async start(): Promise<FixtureTarget> {
-    const target = new FixtureTarget(compileTarget('target'));
+    const path = compileTarget('target');
+    const child = spawn(path, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const target = new FixtureTarget(path, child.pid ?? 0, child);
     await target.#nextLine();
     return target;
+  }
+
+  /** Another process's program, which only its parent can talk to. */
+  static attachTo(pid: number, path: string): FixtureTarget {
+    return new FixtureTarget(path, pid);
   }
 
   #nextLine(): Promise<string> {
@@ -132,14 +147,30 @@ export class FixtureTarget implements SessionTarget {
   /** Has it call work(1…count); resolves with the calls it has made in all. */
   async call(count: number, where: 'call' | 'thread' = 'call'): Promise<number> {
     const line = this.#nextLine();
-    this.#child.stdin.write(`${where} ${count}\n`);
+    this.#child?.stdin.write(`${where} ${count}\n`);
     return Number((await line).split(' ')[1]);
   }
 
   /** Ends the program. */
   async end(): Promise<void> {
-    this.#child.kill('SIGKILL');
+    this.#child?.kill('SIGKILL');
     await this.#exited;
+  }
+
+  /** Whether a breakpoint lies on work() in the running program: its memory is not the file's. */
+  get patched(): boolean {
+    const [place] = this.resolve({
+      kind: 'cFunction',
+      name: '',
+      program: '',
+      symbol: 'work',
+      library: 'executable',
+    });
+    if (place === undefined) throw new Error('find work(): the program has no such symbol');
+    const [memory, file] = [Buffer.alloc(4), Buffer.alloc(4)];
+    readAt(`/proc/${this.info.pid}/mem`, memory, place.address);
+    readAt(this.path, file, BigInt(place.fileOffset));
+    return !memory.equals(file);
   }
 
   config(): Readonly<Record<string, number | bigint>> {
@@ -148,21 +179,21 @@ export class FixtureTarget implements SessionTarget {
 
   resolve(attach: AttachIr): readonly AttachLocation[] {
     if (this.hidden || !('symbol' in attach)) return [];
-    const elf = openElf(openFileReader(this.#path));
+    const elf = openElf(openFileReader(this.path));
     const symbol = elf.symbols().find(each => each.name === attach.symbol);
     if (symbol === undefined) return [];
     const mapped = readFileSync(`/proc/${this.info.pid}/maps`, 'utf8').split('\n');
-    const first = mapped.find(line => line.endsWith(this.#path)) ?? '';
+    const first = mapped.find(line => line.endsWith(this.path)) ?? '';
     const base = BigInt(`0x${first.split('-')[0] ?? '0'}`);
     return [
       {
-        file: this.#path,
+        file: this.path,
         fileOffset: elf.vaddrToOffset(symbol.value) ?? 0,
         address: base + BigInt(symbol.value),
         symbol: symbol.name,
         instruction: 'first instruction',
         costClass: 'single-stepped',
-        module: this.#path,
+        module: this.path,
       },
     ];
   }
@@ -180,7 +211,5 @@ export class FixtureTarget implements SessionTarget {
     await Promise.race([this.#exited, aborted]);
   }
 
-  close(): void {
-    this.#lines.close();
-  }
+  close(): void {}
 }
