@@ -77,6 +77,34 @@ t.test('a kernel thread', { skip: noKernelThread }, async t => {
   await refused(t, kernelThread!, /it is a kernel thread$/);
 });
 
+const NOBODY = 65534;
+const index = new URL('./index.js', import.meta.url);
+
+/** Runs a line of ESM as a user without rights and returns what it printed. */
+function asNobody(code: string): string {
+  const options = { uid: NOBODY, gid: NOBODY, encoding: 'utf8', cwd: '/' } as const;
+  return execFileSync(process.execPath, ['--input-type=module', '-e', code], options);
+}
+
+/** Why the test without rights cannot run here; false where it can. */
+function noNobody(): string | false {
+  if (process.geteuid?.() !== 0) return 'only root can become another user';
+  try {
+    return asNobody(`await import('${index.href}'); console.log('ok')`).trim() !== 'ok' && 'failed';
+  } catch {
+    return 'another user cannot read this checkout';
+  }
+}
+
+t.test('a process of another user', { skip: noNobody() }, async t => {
+  const code = `import { openTarget } from '${index.href}';
+    openTarget(${process.pid}).catch(e => console.log(e.name, e.message, '|', e.hint));`;
+  t.equal(
+    asNobody(code).trim(),
+    `UsageError open target ${process.pid}: no right to read the process | run as root: sudo sonde …`,
+  );
+});
+
 t.test('a 32-bit program', async t => {
   const path = join(folder, 'program32');
   writeFileSync(path, program32());

@@ -145,6 +145,10 @@ t.test('attach places lie in the file and in the memory at the same instruction'
       t.ok(target.moduleAt(address)?.elf);
     }
   }
+  const [malloc] = target.resolve(points[0]!);
+  t.match(symbolizeStack(target, [malloc!.address], { innermostExact: true }), [
+    { function: 'malloc', kind: 'c', module: malloc!.module, inlined: false },
+  ]);
   t.ok(target.resolve(points.at(-2)!).length > 1, 'every return of mallocgc');
   t.match(target.resolve(points.at(-1)!), [{ costClass: 'emulated' }], 'a call is emulated');
   for (const [point, message] of [
@@ -173,6 +177,19 @@ t.test('a static cgo program has its malloc in the executable', async t => {
   t.teardown(() => target.close());
   const malloc = { ...SITE, kind: 'cFunction', symbol: 'malloc', library: 'libc' } as const;
   t.match(target.resolve(malloc), [{ module: path, symbol: 'malloc' }]);
+});
+
+t.test('waiting for the end of a target can be given up', async t => {
+  const program = await RunningProgram.start(buildGoFixture({ source: SELF_DESCRIBING }), ['1']);
+  t.teardown(() => program.stop());
+  await program.line();
+  const target = await openTarget(program.pid);
+  t.teardown(() => target.close());
+  const abort = new AbortController();
+  const exited = target.exited(abort.signal);
+  abort.abort();
+  await exited;
+  t.ok(target.cpuNs() !== undefined, 'the target is still alive');
 });
 
 t.test('names and the last snapshot outlive the target, memory does not', async t => {

@@ -3,6 +3,7 @@
  * get wrong: everything here that needs the live process says so; names do not, because the
  * mapped files are kept open from the first snapshot on.
  */
+import { setTimeout } from 'node:timers/promises';
 import {
   type Arch,
   findRuntimeGlobals,
@@ -152,12 +153,15 @@ export class Target {
     return this.#liveStat()?.cpuNs;
   }
 
-  /** Resolves when the target has exited (a zombie has), checked every 50 ms. */
+  /**
+   * Resolves when the target has exited (a zombie has), checked every 50 ms, or when the signal
+   * aborts. Keeps this process alive until then.
+   */
   async exited(signal?: AbortSignal): Promise<void> {
+    const options = signal === undefined ? {} : { signal };
     while (this.#liveStat() !== undefined && signal?.aborted !== true) {
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, EXIT_POLL_MS);
-        signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      await setTimeout(EXIT_POLL_MS, undefined, options).catch((error: unknown) => {
+        if (signal?.aborted !== true) throw error;
       });
     }
   }
