@@ -19,7 +19,7 @@ const PATTERN = '**/*.test.{ts,mjs}';
  */
 export function projectOf(file) {
   if (/\.kernel\.test\.ts$/.test(file)) return undefined;
-  const root = /^(?:(?:packages|tools)\/[^/]+|vm-tests)(?=\/)/.exec(file)?.[0];
+  const root = /^(?:(?:packages|tools)\/[^/]+|vm-tests|docs|bench)(?=\/)/.exec(file)?.[0];
   if (root === undefined) return undefined;
   return { root, probe: root.startsWith('packages/probe-'), plain: file.endsWith('.mjs') };
 }

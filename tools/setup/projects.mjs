@@ -9,7 +9,7 @@ import { ROOT } from './steps.mjs';
 
 /** @returns {Record<string, string>} project name → folder from the repository's root */
 export function projectRoots() {
-  const folders = ['vm-tests'];
+  const folders = ['bench', 'docs', 'vm-tests'];
   for (const parent of ['packages', 'tools']) {
     for (const name of readdirSync(join(ROOT, parent))) folders.push(join(parent, name));
   }

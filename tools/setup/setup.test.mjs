@@ -51,7 +51,8 @@ t.test('a test file belongs to its package, and a kernel test is no unit test', 
   t.match(projectOf('tools/setup/needs.test.mjs'), { root: 'tools/setup', plain: true });
   t.match(projectOf('vm-tests/src/matrix.test.ts'), { root: 'vm-tests' });
   t.equal(projectOf('packages/probe-x/src/a.kernel.test.ts'), undefined);
-  t.equal(projectOf('docs/a.test.ts'), undefined);
+  t.equal(projectOf('shared/a.test.ts'), undefined);
+  t.match(projectOf('docs/docs.test.mjs'), { root: 'docs', plain: true });
 });
 
 t.test("Nx's static output is read line by line", async t => {

@@ -1,0 +1,70 @@
+/**
+ * Executes the code blocks of the pages in this folder: blocks with `file=` are written, blocks of
+ * `sh` are run. What a reader would get wrong: a page stands for one package. Its blocks go to
+ * out/docs, and commands that name the package in packages/ are run on that folder.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const BLOCK = /^```(\w*)(?: file=(\S+))?\n([\s\S]*?)^```$/gm;
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {string} what it printed; the test fails when it did not exit with 0
+ */
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
+  t.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+t.test('a probe written as the page says is generated, compiled and type-checked', async t => {
+  const page = readFileSync(join(ROOT, 'docs', 'adding-a-probe.md'), 'utf8');
+  // A sibling of nothing: two levels below the root, as packages/probe-x is, so ../../ is the root.
+  const folder = join('out', 'probe-syscalls');
+  rmSync(join(ROOT, folder), { recursive: true, force: true });
+  let written = 0;
+  let commands = 0;
+  for (const [, language, file, text = ''] of page.matchAll(BLOCK)) {
+    if (file !== undefined) {
+      const path = join(ROOT, folder, file);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text.replace('../core/tsconfig', '../../packages/core/tsconfig'));
+      written++;
+    } else if (language === 'sh') {
+      for (const line of text.trim().split('\n')) {
+        const [command = '', ...args] = line.replace('packages/probe-syscalls', folder).split(' ');
+        run(command, args);
+        commands++;
+      }
+    }
+  }
+  t.equal(written, 6, 'files of the page');
+  t.equal(commands, 2, 'commands of the page');
+  for (const arch of ['x86_64', 'arm64']) {
+    t.ok(existsSync(join(ROOT, folder, 'dist', 'bpf', `syscalls.${arch}.bpf.o`)), arch);
+  }
+  run('npx', ['tsc', '--build', join(folder, 'tsconfig.lib.json')]);
+  const { probe } = await import(join(ROOT, folder, 'dist', 'probe.js'));
+  t.equal(probe.ir.name, 'syscalls');
+  t.strictSame(Object.keys(probe.events), ['call']);
+});
+
+t.test('every command that the pages and the README name exists', async t => {
+  const scripts = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
+  const pages = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md'));
+  const texts = [join('..', 'README.md'), join('..', 'CONTRIBUTING.md'), ...pages].map(name =>
+    readFileSync(join(ROOT, 'docs', name), 'utf8'),
+  );
+  for (const text of texts) {
+    for (const [, name = ''] of text.matchAll(/npm (start|test)\b/g)) t.ok(scripts[name], name);
+    for (const [, link = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      t.ok(existsSync(join(ROOT, link)) || existsSync(join(ROOT, 'docs', link)), `link ${link}`);
+    }
+  }
+});
