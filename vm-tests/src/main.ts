@@ -5,134 +5,46 @@
  * Results go to standard output, progress to standard error. The fact readers get wrong: the host is
  * one more place to run in, not a fallback. `run` uses it beside the guests wherever it works.
  */
-import { readdir, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { goReleases } from '@sonde/toolchain';
+import { UsageError, commaList, progress, takeOption } from './command-line.js';
+import { GUEST_DIED } from './guest/boot.js';
 import { prepareCells } from './guest/fleet.js';
-import { testSuite, type TestSuite } from './lanes/bundle.js';
 import { runJob } from './lanes/job.js';
-import { runKernelTests, type KernelTestRequest } from './lanes/kernel-tests.js';
-import { workspaceRoot } from './lanes/objects.js';
 import { allCells, hostArchitecture, packageRoot, readMatrix, selectCells } from './matrix.js';
+import { runCommand } from './run-command.js';
 import { buildWorkloads } from './workloads.js';
 
 const USAGE = `usage: sonde-vm cells
        sonde-vm prepare [--cells LIST]
-       sonde-vm workloads [--arch LIST] [--go RELEASE|all] [NAME…]
+       sonde-vm workloads [--arch LIST] [--go RELEASES|all] [NAME…]
        sonde-vm run [--cells LIST] [--lane host|guest] [--probes LIST] [--results FILE] [--jobs N]
-       sonde-vm job [--cell NAME] [--duration 20s] [flags of sonde trace] | job [--cell NAME] -- ARGS…
+       sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]
+       sonde-vm job [--cell NAME] [--out DIR] -- ARGUMENTS OF sonde…
 
 LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, "fast" and "full"
-select several. --probes takes project names or folders; all with kernel tests when left out.`;
-
-class UsageError extends Error {}
+select several. --probes takes project names or folders; every probe when left out. The first form
+of job traces the workload leaky; the second finds workloads in /work/workloads, and what it writes
+to /out comes back in DIR/CELL.`;
 
 const stopper = new AbortController();
-const progress = (line: string): void => {
-  process.stderr.write(`${line}\n`);
-};
-const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);
 
-/** Ends the guests first, so that their folders are complete and nothing is left to the kernel. */
+/** Ends the guests first, so that temporary folders go; a second signal ends this process at once. */
 function stopOnSignals(): void {
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
+  const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+  for (const [signal, code] of Object.entries(codes)) {
     process.on(signal, () => {
+      if (stopper.signal.aborted) process.exit(code);
       process.exitCode = code;
       stopper.abort();
       setTimeout(() => process.exit(code), 5000).unref();
     });
   }
-  // An executor that is killed closes this pipe; it cannot send a signal any more.
-  if (process.env['SONDE_PARENT_PIPE'] === '1') {
-    process.stdin.on('close', () => process.exit(143)).resume();
-    process.stdin.unref?.();
-  }
-}
-
-async function suitesFrom(words: readonly string[]): Promise<TestSuite[]> {
-  if (words.length > 0) {
-    const folders = words.map(word => {
-      const tries = [
-        resolve(word),
-        join(workspaceRoot, 'packages', word),
-        join(workspaceRoot, word),
-      ];
-      const found = tries.find(t => existsSync(join(t, 'package.json')));
-      if (found === undefined) throw new UsageError(`run tests of ${word}: no such project`);
-      return found;
-    });
-    return Promise.all(folders.map(testSuite));
-  }
-  const names = (await readdir(join(workspaceRoot, 'packages'))).filter(n =>
-    n.startsWith('probe-'),
-  );
-  return Promise.all(names.sort().map(n => testSuite(join(workspaceRoot, 'packages', n))));
-}
-
-async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      cells: { type: 'string' },
-      lane: { type: 'string' },
-      probes: { type: 'string' },
-      results: { type: 'string' },
-      jobs: { type: 'string' },
-      out: { type: 'string' },
-      'suite-timeout': { type: 'string', default: '300' },
-    },
-  });
-  const lane = values.lane ?? process.env['SONDE_LANE'] ?? '';
-  if (!['', 'host', 'guest'].includes(lane)) throw new UsageError(`choose lane: no lane ${lane}`);
-  const matrix = readMatrix();
-  const suites = await suitesFrom([...list(values.probes), ...positionals]);
-  const wanted = list(values.cells ?? process.env['SONDE_CELLS']);
-  const texts = new Map<string, string[]>(suites.map(s => [s.name, []]));
-  const jobs = Number(values.jobs ?? process.env['SONDE_VM_JOBS'] ?? 0);
-  const request: KernelTestRequest = {
-    matrix,
-    suites,
-    cells: lane === 'host' ? [] : selectCells(matrix, wanted.length > 0 ? wanted : ['fast']),
-    host: lane === 'host' ? 'must' : lane === 'guest' ? 'never' : 'auto',
-    outDir: resolve(values.out ?? join(packageRoot, 'out', outName(suites))),
-    suiteTimeoutSeconds: Number(values['suite-timeout']),
-    progress,
-    signal: stopper.signal,
-    ...(jobs > 0 ? { jobs } : {}),
-    print: (text, suite) => {
-      process.stdout.write(`${text}\n`);
-      for (const [name, lines] of texts)
-        if (suite === undefined || suite === name) lines.push(text);
-    },
-  };
-  const verdicts = await runKernelTests(request);
-  const results = suites.map(({ name }) => {
-    const own = verdicts.filter(v => v.suite === name);
-    const ok = own.length > 0 && own.every(v => v.ok);
-    return { name, ok, verdicts: own, text: (texts.get(name) ?? []).join('\n') };
-  });
-  if (values.results) await writeFile(values.results, JSON.stringify({ suites: results }));
-  const failed = results.filter(r => !r.ok).map(r => r.name);
-  const sum = (key: 'passed' | 'failed' | 'skipped' | 'compared'): number =>
-    verdicts.reduce((total, v) => total + v[key], 0);
-  const places = `${suites.length} packages, ${new Set(verdicts.map(v => v.cell)).size} kernels`;
-  process.stdout.write(
-    `${places}: ${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped; ` +
-      `${sum('compared')} events compared${failed.length > 0 ? `; failed: ${failed.join(', ')}` : ''}\n`,
-  );
-  return failed.length > 0 || verdicts.length === 0 ? 1 : 0;
-}
-
-/** One folder per set of suites, so that two runs at once do not write into each other's. */
-function outName(suites: readonly TestSuite[]): string {
-  return suites.length === 1 ? (suites[0]?.name ?? 'none') : 'batch';
+  if (process.env['SONDE_PARENT_PIPE'] !== '1') return;
+  // An executor that was killed cannot send a signal any more, but its end of this pipe closes.
+  process.stdin.on('end', () => process.exit(codes.SIGTERM)).resume();
+  (process.stdin as unknown as { unref?: () => void }).unref?.();
 }
 
 async function workloads(args: string[]): Promise<number> {
@@ -141,45 +53,24 @@ async function workloads(args: string[]): Promise<number> {
     allowPositionals: true,
     options: { arch: { type: 'string' }, go: { type: 'string' } },
   });
-  const matrix = readMatrix();
-  const wanted = list(values.arch);
-  const architectures = matrix.architectures.filter(
+  const wanted = commaList(values.arch);
+  const { architectures } = readMatrix();
+  const chosen = architectures.filter(
     a => wanted.length === 0 || wanted.includes(a.name) || wanted.includes(a.bpf),
   );
-  if (architectures.length === 0)
-    throw new UsageError(`build workloads: no architecture ${values.arch}`);
-  const releases: (string | undefined)[] =
-    values.go === 'all'
-      ? [undefined, ...Object.keys(goReleases)]
-      : values.go
-        ? list(values.go)
-        : [undefined];
-  for (const architecture of architectures) {
-    for (const goRelease of releases) {
-      const paths = await buildWorkloads({
-        architecture,
-        progress,
-        ...(goRelease === undefined ? {} : { goRelease }),
-        ...(positionals.length > 0 ? { names: positionals } : {}),
-      });
+  if (chosen.length === 0)
+    throw new UsageError(`build workloads: no architecture ${wanted.join()}`);
+  const all = [undefined, ...Object.keys(goReleases)];
+  const some = values.go === undefined ? [undefined] : commaList(values.go);
+  for (const architecture of chosen) {
+    for (const goRelease of values.go === 'all' ? all : some) {
+      const names = positionals.length > 0 ? { names: positionals } : {};
+      const release = goRelease === undefined ? {} : { goRelease };
+      const paths = await buildWorkloads({ architecture, progress, ...names, ...release });
       process.stdout.write(`${paths.join('\n')}\n`);
     }
   }
   return 0;
-}
-
-/** Takes `--name VALUE` or `--name=VALUE` out of the arguments before `--`. */
-function takeOption(args: string[], name: string): string | undefined {
-  const end = args.indexOf('--');
-  const index = args.findIndex(
-    (a, i) => (end < 0 || i < end) && (a === name || a.startsWith(`${name}=`)),
-  );
-  if (index < 0) return undefined;
-  const [word = ''] = args.splice(index, 1);
-  if (word !== name) return word.slice(name.length + 1);
-  const [value] = args.splice(index, 1);
-  if (value === undefined) throw new UsageError(`read ${name}: it needs a value`);
-  return value;
 }
 
 async function job(given: string[]): Promise<number> {
@@ -188,62 +79,53 @@ async function job(given: string[]): Promise<number> {
   const host = hostArchitecture(matrix);
   const fast = allCells(matrix).filter(c => c.architecture === host && c.kernel.set === 'fast');
   const name = takeOption(args, '--cell') ?? fast[fast.length - 1]?.name ?? '';
-  const out = takeOption(args, '--out') ?? join(packageRoot, 'out', 'job');
-  const timeout = Number(takeOption(args, '--timeout') ?? 300);
+  const outDir = resolve(takeOption(args, '--out') ?? join(packageRoot, 'out', 'job'));
+  const timeoutSeconds = Number(takeOption(args, '--timeout') ?? 600);
   const [cell, ...more] = selectCells(matrix, [name]);
   if (!cell || more.length > 0) throw new UsageError(`choose cell: ${name} is more than one`);
-  const own = args[0] === '--';
-  if (!own) {
-    await buildWorkloads({ architecture: cell.architecture, names: ['leaky'], progress });
-  }
+  const withLeaky = args[0] !== '--';
+  const names = withLeaky ? { names: ['leaky'] } : {};
+  await buildWorkloads({ architecture: cell.architecture, progress, ...names });
   const result = await runJob({
     matrix,
     cell,
-    args: own ? args.slice(1) : ['trace', ...args],
-    withLeaky: !own,
-    timeoutSeconds: timeout,
-    columns: Number(process.env['COLUMNS'] ?? 100) || 100,
-    outDir: isAbsolute(out) ? out : resolve(out),
+    args: withLeaky ? ['trace', ...args] : args.slice(1),
+    withLeaky,
+    timeoutSeconds,
+    columns: Number(process.env['COLUMNS']) || 100,
+    outDir,
     progress,
     signal: stopper.signal,
     print: line => process.stdout.write(`${line}\n`),
   });
-  if (result.exitCode !== 0 && result.errors) progress(result.errors);
-  progress(
-    `ran in cell ${cell.name} (${result.release ?? 'never started'}); files: ${result.outDir}`,
-  );
-  return result.exitCode === 125 ? 1 : result.exitCode;
+  if (result.errors) progress(result.errors);
+  const where = `cell ${cell.name} (${result.release ?? 'never started'})`;
+  progress(`ran in ${where}; its files: ${result.outDir}`);
+  return result.exitCode === GUEST_DIED ? 1 : result.exitCode;
 }
 
-async function main(argv: string[]): Promise<number> {
-  const [verb, ...args] = argv;
-  const matrix = readMatrix();
-  switch (verb) {
-    case 'cells':
-      for (const cell of allCells(matrix)) {
-        process.stdout.write(
-          `${cell.name.padEnd(12)} ${cell.kernel.set}  Debian ${cell.kernel.suite}\n`,
-        );
-      }
-      return 0;
-    case 'prepare': {
-      const cells = list(takeOption(args, '--cells'));
-      await prepareCells(
-        matrix,
-        selectCells(matrix, cells.length > 0 ? cells : ['fast']),
-        progress,
-      );
-      return 0;
-    }
-    case 'run':
-      return run(args);
-    case 'workloads':
-      return workloads(args);
-    case 'job':
-      return job(args);
-    default:
-      throw new UsageError(verb === undefined ? 'say what to do' : `no command ${verb}`);
+function cells(): number {
+  for (const { name, kernel } of allCells(readMatrix())) {
+    process.stdout.write(`${name.padEnd(12)} ${kernel.set}  Debian ${kernel.suite}\n`);
   }
+  return 0;
+}
+
+async function prepare(args: string[]): Promise<number> {
+  const wanted = commaList(takeOption(args, '--cells'));
+  const matrix = readMatrix();
+  const chosen = selectCells(matrix, wanted.length > 0 ? wanted : ['fast']);
+  await prepareCells(matrix, chosen, progress);
+  return 0;
+}
+
+async function main([verb, ...args]: string[]): Promise<number> {
+  if (verb === 'cells') return cells();
+  if (verb === 'prepare') return prepare(args);
+  if (verb === 'workloads') return workloads(args);
+  if (verb === 'run') return runCommand(args, stopper.signal);
+  if (verb === 'job') return job(args);
+  throw new UsageError(verb === undefined ? 'say what to do' : `there is no command ${verb}`);
 }
 
 stopOnSignals();
@@ -251,12 +133,10 @@ try {
   const code = await main(process.argv.slice(2));
   process.exitCode ||= code;
 } catch (error) {
-  const usage =
-    error instanceof UsageError ||
-    (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  const { code = '', hint } = error as { code?: string; hint?: string };
+  const usage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
   progress(`sonde-vm: ${(error as Error).message}`);
-  const { hint } = error as { hint?: string };
-  if (hint) progress(`  ${hint}`);
+  if (hint !== undefined) progress(`  ${hint}`);
   if (usage) progress(USAGE);
   process.exitCode ||= usage ? 2 : 1;
 }

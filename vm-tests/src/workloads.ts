@@ -128,3 +128,14 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
   }
   return paths;
 }
+
+/** Builds every program by every Go release that Sonde has tables for, and by the default one. */
+export async function buildEveryWorkload(
+  architecture: Architecture,
+  progress: Progress,
+): Promise<void> {
+  await buildWorkloads({ architecture, progress });
+  for (const goRelease of Object.keys(goReleases)) {
+    await buildWorkloads({ architecture, goRelease, progress });
+  }
+}

@@ -27,6 +27,12 @@ const SUFFIX = '.kernel.test.js';
 /** Loaded from node_modules wherever the bundle runs: native code and WebAssembly. */
 const EXTERNAL = ['koffi', 'iced-x86'];
 
+/** What CommonJS modules inside an ES module expect to find. */
+const BANNER = `import { createRequire as sondeCreateRequire } from 'node:module';
+const require = sondeCreateRequire(import.meta.url);
+const __filename = new URL(import.meta.url).pathname;
+const __dirname = __filename.replace(/\\/[^/]*$/, '');`;
+
 /** Returns the suite of a package folder. Throws when it has no compiled kernel tests. */
 export async function testSuite(folder: string): Promise<TestSuite> {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
@@ -43,38 +49,25 @@ export async function testSuite(folder: string): Promise<TestSuite> {
   return { name, folder, files: files.map(f => join(dist, f)) };
 }
 
-/** Writes `outDir/<suite>.mjs` for each suite and returns their paths in the same order. */
-export async function bundleSuites(
-  suites: readonly TestSuite[],
-  outDir: string,
-): Promise<string[]> {
+/** Writes `outDir/<suite>.mjs` and returns its path. Throws esbuild's own error, with its place. */
+export async function bundleSuite(suite: TestSuite, outDir: string): Promise<string> {
   const tap = packageFolder('tap');
   if (!tap) throw new Error('bundle tests: tap is not in node_modules; run npm ci');
-  const outputs: string[] = [];
-  for (const suite of suites) {
-    const imports = suite.files.map(
-      f => `import ${JSON.stringify(`./${relative(suite.folder, f)}`)};`,
-    );
-    const outfile = join(outDir, `${suite.name}.mjs`);
-    await build({
-      stdin: { contents: imports.join('\n'), resolveDir: suite.folder, sourcefile: 'suite.mjs' },
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      external: EXTERNAL,
-      alias: { tap: join(tap, 'dist/commonjs/index.js') },
-      banner: {
-        js: [
-          "import { createRequire as sondeCreateRequire } from 'node:module';",
-          'const require = sondeCreateRequire(import.meta.url);',
-          "const __filename = new URL(import.meta.url).pathname, __dirname = __filename.replace(/\\/[^/]*$/, '');",
-        ].join('\n'),
-      },
-      logLevel: 'silent',
-    });
-    outputs.push(outfile);
-  }
-  return outputs;
+  const imports = suite.files.map(
+    file => `import ${JSON.stringify(`./${relative(suite.folder, file)}`)};`,
+  );
+  const outfile = join(outDir, `${suite.name}.mjs`);
+  await build({
+    stdin: { contents: imports.join('\n'), resolveDir: suite.folder, sourcefile: 'suite.mjs' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: EXTERNAL,
+    alias: { tap: join(tap, 'dist/commonjs/index.js') },
+    banner: { js: BANNER },
+    logLevel: 'silent',
+  });
+  return outfile;
 }

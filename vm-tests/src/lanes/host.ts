@@ -6,15 +6,13 @@
  * such, which is no failure, because the guests cover every test.
  */
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import type { Architecture } from '../matrix.js';
-import type { TestSuite } from './bundle.js';
 import { objectFiles, workloadFolder, workspaceRoot } from './objects.js';
-import { judgeSuite, type SuiteVerdict } from './verdict.js';
 
 /** Whether programs can be loaded and attached here, and the reason in a few words. */
 export interface HostAnswer {
@@ -43,16 +41,15 @@ export async function askHost(): Promise<HostAnswer> {
 /** What the host lane runs and where it may write. */
 export interface HostRequest {
   readonly architecture: Architecture;
-  readonly suites: readonly TestSuite[];
-  /** The bundles, in the order of `suites`. */
-  readonly bundles: readonly string[];
+  readonly programs: readonly { readonly name: string; readonly bundle: string }[];
   readonly outDir: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  readonly onVerdict: (verdict: SuiteVerdict, lines: readonly string[]) => Promise<void>;
+  /** Called after each program with its place in the list, its lines, and its exit code if it had one. */
+  readonly onEnd: (index: number, lines: string[], code: number | undefined) => Promise<void>;
 }
 
-/** Runs every suite here, one after the other. */
+/** Runs every program here, one after the other, under the environment that guests have too. */
 export async function runOnHost(request: HostRequest): Promise<void> {
   const objects = join(request.outDir, 'bpf');
   await rm(objects, { recursive: true, force: true });
@@ -60,20 +57,18 @@ export async function runOnHost(request: HostRequest): Promise<void> {
   for (const file of await objectFiles(request.architecture, objects)) {
     await copyFile(file.from, file.to);
   }
-  for (const [index, suite] of request.suites.entries()) {
-    const env = {
-      ...process.env,
-      NO_COLOR: '1',
-      SONDE_CELL: 'host',
-      SONDE_OBJECT_DIR: objects,
-      SONDE_WORKLOADS: workloadFolder(request.architecture),
-      SONDE_CLI: join(workspaceRoot, 'packages/cli/dist/main.js'),
-      SONDE_OUT: request.outDir,
-    };
-    const { lines, code } = await runNode(request.bundles[index] ?? '', env, request);
-    const verdict = judgeSuite(suite.name, 'host', lines, code);
-    await writeFile(join(request.outDir, `${suite.name}.tap`), `${lines.join('\n')}\n`);
-    await request.onVerdict(verdict, lines);
+  const env = {
+    ...process.env,
+    NO_COLOR: '1',
+    SONDE_CELL: 'host',
+    SONDE_OBJECT_DIR: objects,
+    SONDE_WORKLOADS: workloadFolder(request.architecture),
+    SONDE_CLI: join(workspaceRoot, 'packages/cli/dist/main.js'),
+    SONDE_OUT: request.outDir,
+  };
+  for (const [index, { bundle }] of request.programs.entries()) {
+    const { lines, code } = await runNode(bundle, env, request);
+    await request.onEnd(index, lines, code);
   }
 }
 

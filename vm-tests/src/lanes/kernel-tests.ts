@@ -6,16 +6,17 @@
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import type { GuestResult } from '../guest/boot.js';
 import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
-import { hostArchitecture, type Cell, type Matrix } from '../matrix.js';
-import { bundleSuites, type TestSuite } from './bundle.js';
+import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js';
+import { buildEveryWorkload } from '../workloads.js';
+import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
-import { judgeSuite, verdictLine, type SuiteVerdict } from './verdict.js';
+import { brokenSuite, judgeSuite, verdictLine, type SuiteVerdict } from './verdict.js';
 
 /** What to run and where. */
 export interface KernelTestRequest {
@@ -47,6 +48,12 @@ export const GUEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   NO_COLOR: '1',
 };
 
+/** A suite together with its bundle. */
+interface Ready {
+  readonly suite: TestSuite;
+  readonly bundle: string;
+}
+
 /** Runs everything and returns one verdict per suite and place; never rejects because a test fails. */
 export async function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict[]> {
   const { suites, outDir } = request;
@@ -54,120 +61,141 @@ export async function runKernelTests(request: KernelTestRequest): Promise<SuiteV
   const scratch = await mkdtemp(join(tmpdir(), 'sonde-tests-'));
   const verdicts: SuiteVerdict[] = [];
   try {
+    const ready: Ready[] = [];
     request.progress(`bundling the kernel tests of ${suites.map(s => s.name).join(', ')}`);
-    const bundles = await bundleSuites(suites, scratch);
-    await onHost(request, bundles, verdicts);
-    if (request.cells.length > 0) verdicts.push(...(await inGuests(request, bundles)));
+    for (const suite of suites) {
+      await forgetTap(request.matrix, suite);
+      try {
+        ready.push({ suite, bundle: await bundleSuite(suite, scratch) });
+      } catch (error) {
+        const verdict = brokenSuite(suite.name, 'bundle', (error as Error).message);
+        verdicts.push(verdict);
+        request.print(verdictLine(verdict), suite.name);
+      }
+    }
+    if (ready.length === 0) return verdicts;
+    verdicts.push(...(await onHost(request, ready)));
+    if (request.cells.length > 0) verdicts.push(...(await inGuests(request, ready)));
     return verdicts;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
+/** Where a suite's TAP output of one place lies; `npm test` counts what it finds there. */
+function tapPath(suite: TestSuite, cell: string): string {
+  return join(suite.folder, 'out/tap', `${cell}.tap`);
+}
+
+async function forgetTap(matrix: Matrix, suite: TestSuite): Promise<void> {
+  for (const cell of ['host', ...allCells(matrix).map(c => c.name)]) {
+    await rm(tapPath(suite, cell), { force: true });
+  }
+}
+
+/** Keeps a suite's output and shows its verdict, with the end of the output when it failed. */
+async function conclude(
+  request: KernelTestRequest,
+  suite: TestSuite,
+  verdict: SuiteVerdict,
+  lines: readonly string[],
+): Promise<SuiteVerdict> {
+  const path = tapPath(suite, verdict.cell);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${lines.join('\n')}\n`);
+  const shown = [verdictLine(verdict)];
+  if (!verdict.ok) {
+    const tail = lines.slice(-SHOWN_LINES).map(line => `       | ${line}`);
+    shown.push(...tail, `       whole output: ${path}`);
+  }
+  request.print(shown.join('\n'), suite.name);
+  return verdict;
+}
+
 async function onHost(
   request: KernelTestRequest,
-  bundles: readonly string[],
-  verdicts: SuiteVerdict[],
-): Promise<void> {
-  if (request.host === 'never') return;
+  ready: readonly Ready[],
+): Promise<SuiteVerdict[]> {
+  if (request.host === 'never') return [];
   const answer = await askHost();
+  const line = `host lane: ${answer.works ? 'works' : 'does not work here'}, ${answer.why}`;
+  request.print(line, undefined);
   if (!answer.works) {
-    const line = `host lane: does not work here, ${answer.why}`;
-    request.print(line, undefined);
-    if (request.host === 'must') {
-      verdicts.push(...request.suites.map(s => judgeSuite(s.name, 'host', [line], undefined)));
-    }
-    return;
+    return request.host === 'must' ? ready.map(r => brokenSuite(r.suite.name, 'host', line)) : [];
   }
-  request.print(`host lane: works, ${answer.why}`, undefined);
   const folder = join(request.outDir, 'host');
   await mkdir(folder, { recursive: true });
+  const architecture = hostArchitecture(request.matrix);
+  await buildEveryWorkload(architecture, request.progress);
+  const verdicts: SuiteVerdict[] = [];
   await runOnHost({
-    architecture: hostArchitecture(request.matrix),
-    suites: request.suites,
-    bundles,
+    architecture,
+    programs: ready.map(({ suite, bundle }) => ({ name: suite.name, bundle })),
     outDir: folder,
     timeoutMs: request.suiteTimeoutSeconds * 1000,
     ...(request.signal === undefined ? {} : { signal: request.signal }),
-    onVerdict: async (verdict, lines) => {
-      verdicts.push(verdict);
-      showVerdict(request, verdict, lines, join(folder, `${verdict.suite}.tap`));
+    onEnd: async (index, lines, code) => {
+      const { suite } = ready[index] as Ready;
+      const verdict = judgeSuite(suite.name, 'host', lines, code);
+      verdicts.push(await conclude(request, suite, verdict, lines));
     },
   });
+  return verdicts;
 }
 
 async function inGuests(
   request: KernelTestRequest,
-  bundles: readonly string[],
+  ready: readonly Ready[],
 ): Promise<SuiteVerdict[]> {
-  const { suites, cells } = request;
   const program = await programFiles('sonde');
-  const steps: Step[] = suites.map(suite => ({
+  const steps: Step[] = ready.map(({ suite }) => ({
     name: suite.name,
     command: ['node', `/work/tests/${suite.name}.mjs`],
     env: GUEST_ENVIRONMENT,
     timeoutSeconds: request.suiteTimeoutSeconds,
   }));
-  const verdicts: SuiteVerdict[] = [];
-  const done = async (result: GuestResult): Promise<void> => {
-    verdicts.push(...(await judgeGuest(request, result)));
-  };
-  const pending: Promise<void>[] = [];
+  const pending: Promise<SuiteVerdict[]>[] = [];
   await runFleet({
     matrix: request.matrix,
-    cells,
-    files: async arch => [
-      ...bundles.map((from, i) => ({ from, to: `tests/${suites[i]?.name ?? ''}.mjs` })),
-      ...(await objectFiles(arch, 'bpf')),
-      ...(await workloadFiles(arch, 'workloads')),
-      ...program,
-    ],
+    cells: request.cells,
+    files: async arch => {
+      await buildEveryWorkload(arch, request.progress);
+      return [
+        ...ready.map(({ suite, bundle }) => ({ from: bundle, to: `tests/${suite.name}.mjs` })),
+        ...(await objectFiles(arch, 'bpf')),
+        ...(await workloadFiles(arch, 'workloads')),
+        ...program,
+      ];
+    },
     steps: () => steps,
     outDir: request.outDir,
     ...(request.jobs === undefined ? {} : { jobs: request.jobs }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     silenceTimeoutMs: (request.suiteTimeoutSeconds + 20) * 1000,
     progress: request.progress,
-    onDone: result => pending.push(done(result)),
+    onDone: result => pending.push(judgeGuest(request, ready, result)),
   });
-  await Promise.all(pending);
-  return verdicts;
+  return (await Promise.all(pending)).flat();
 }
 
 async function judgeGuest(
   request: KernelTestRequest,
+  ready: readonly Ready[],
   result: GuestResult,
 ): Promise<SuiteVerdict[]> {
   const { cell } = result;
   const verdicts: SuiteVerdict[] = [];
-  for (const step of result.steps) {
-    const verdict = judgeSuite(step.name, cell.name, step.lines, step.exitCode);
-    const path = join(result.outDir, `${step.name}.tap`);
-    await writeFile(path, `${step.lines.join('\n')}\n`);
-    showVerdict(request, verdict, step.lines, path);
-    verdicts.push(verdict);
+  for (const [index, step] of result.steps.entries()) {
+    const { suite } = ready[index] as Ready;
+    const verdict = judgeSuite(suite.name, cell.name, step.lines, step.exitCode);
+    verdicts.push(await conclude(request, suite, verdict, step.lines));
   }
-  const compared = verdicts.reduce((sum, v) => sum + v.compared, 0);
-  const passed = verdicts.reduce((sum, v) => sum + v.passed, 0);
-  const failed = verdicts.reduce((sum, v) => sum + v.failed, 0);
-  const seconds = (result.totalMs / 1000).toFixed(1);
-  const summary = `cell ${cell.name} (${result.release ?? 'never started'}): ${passed} tests passed, ${failed} failed, ${compared} events compared, ${seconds} s`;
+  const sum = (key: 'compared' | 'passed' | 'failed'): number =>
+    verdicts.reduce((total, verdict) => total + verdict[key], 0);
+  const summary =
+    `cell ${cell.name} (${result.release ?? 'never started'}): ${sum('passed')} tests passed, ` +
+    `${sum('failed')} failed, ${sum('compared')} events compared, ` +
+    `${(result.totalMs / 1000).toFixed(1)} s`;
   request.print([summary, ...(result.failure ? [result.failure] : [])].join('\n'), undefined);
   return verdicts;
-}
-
-function showVerdict(
-  request: KernelTestRequest,
-  verdict: SuiteVerdict,
-  lines: readonly string[],
-  path: string,
-): void {
-  const shown = [verdictLine(verdict)];
-  if (!verdict.ok) {
-    shown.push(
-      ...lines.slice(-SHOWN_LINES).map(l => `       | ${l}`),
-      `       whole output: ${path}`,
-    );
-  }
-  request.print(shown.join('\n'), verdict.suite);
 }

@@ -60,6 +60,12 @@ export function judgeSuite(
   };
 }
 
+/** Returns the verdict of a suite that could not even be started, for the reason given. */
+export function brokenSuite(suite: string, cell: string, reason: string): SuiteVerdict {
+  const none = { passed: 0, failed: 0, skipped: 0, compared: 0 };
+  return { suite, cell, ...none, ok: false, reasons: [reason] };
+}
+
 /** Returns the verdict as one line: `ok    probe-x in 5.10-amd64: 4 passed, 0 failed, …`. */
 export function verdictLine(verdict: SuiteVerdict): string {
   const { suite, cell, passed, failed, skipped, compared, ok, reasons } = verdict;

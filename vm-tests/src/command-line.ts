@@ -1,0 +1,35 @@
+/**
+ * What the commands of `sonde-vm` share: reading arguments, and saying that they are wrong.
+ *
+ * The fact readers get wrong: everything after a bare `--` belongs to the program in the guest, so
+ * options are only looked for before it.
+ */
+
+/** Wrong arguments: the message is followed by the usage, and the exit code is 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Writes one line about what is going on to standard error. */
+export function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Returns the words of a comma-separated list; none for undefined. */
+export function commaList(text: string | undefined): string[] {
+  return (text ?? '').split(',').filter(Boolean);
+}
+
+/** Takes `--name VALUE` or `--name=VALUE` out of the arguments before `--`, and returns the value. */
+export function takeOption(args: string[], name: string): string | undefined {
+  const end = args.indexOf('--');
+  const index = args.findIndex(
+    (arg, i) => (end < 0 || i < end) && (arg === name || arg.startsWith(`${name}=`)),
+  );
+  if (index < 0) return undefined;
+  const [word = ''] = args.splice(index, 1);
+  if (word !== name) return word.slice(name.length + 1);
+  const [value] = args.splice(index, 1);
+  if (value === undefined) throw new UsageError(`read ${name}: it needs a value`);
+  return value;
+}
