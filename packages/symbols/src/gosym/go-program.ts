@@ -3,7 +3,7 @@
  * would get wrong: `CGO_ENABLED=1` does not mean that the program uses cgo; only runtime/cgo
  * linked in does.
  */
-import { type ElfFile, ET_DYN, FormatError } from '../elf/index.js';
+import { type ElfFile, ET_DYN, FormatError, SHT_SYMTAB } from '../elf/index.js';
 import { type BuildInfo, readBuildInfo } from './build-info.js';
 import { type GoOffsets, goOffsets, knownReleases, UnknownReleaseError } from './offsets.js';
 import { Pclntab } from './pclntab.js';
@@ -113,8 +113,8 @@ export function openGoProgram(elf: ElfFile): GoProgram {
     buildInfo,
     offsets,
     pclntab,
-    cgo: pclntab.functionNamed('crosscall2') !== undefined,
-    stripped: elf.symbols().length === 0,
+    cgo: pclntab.hasName('crosscall2'),
+    stripped: !elf.sections.some(section => section.type === SHT_SYMTAB),
     pie: elf.type === ET_DYN,
     // Every release of the tables passes arguments in registers on both architectures.
     goAbi: 1,

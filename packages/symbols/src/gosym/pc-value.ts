@@ -5,37 +5,38 @@
  */
 import { FormatError } from '../elf/index.js';
 
-/** Mutable cursor of one walk; made once and reused, because lookups are hot. */
-interface Cursor {
-  at: number;
-}
-
-function readVarint(bytes: Uint8Array, cursor: Cursor): number {
-  let value = 0;
-  for (let shift = 0; shift < 35; shift += 7) {
-    if (cursor.at >= bytes.byteLength) {
-      throw new FormatError(cursor.at, 'pc-value table runs off its end');
-    }
-    const byte = bytes[cursor.at++]!;
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value >>> 0;
-  }
-  throw new FormatError(cursor.at, 'pc-value varint is too long');
-}
+const VARINT_BYTES_MAX = 5;
 
 /**
  * The value in force at `pcOffset` bytes behind the function's entry; -1 where the table does not
  * reach so far. `at` is the table's offset in `bytes`. Bounded by the bytes' length.
  */
 export function pcValue(bytes: Uint8Array, at: number, quantum: number, pcOffset: number): number {
-  const cursor: Cursor = { at };
+  const end = bytes.byteLength;
   let value = -1;
   let pc = 0;
-  for (let first = true; ; first = false) {
-    const encoded = readVarint(bytes, cursor);
-    if (encoded === 0 && !first) return -1;
-    value = (value + ((encoded >>> 1) ^ -(encoded & 1))) | 0;
-    pc += readVarint(bytes, cursor) * quantum;
+  // The varints are read in place: this loop is where symbolizing spends its time.
+  for (let pair = 0; ; pair++) {
+    for (let half = 0; half < 2; half++) {
+      const start = at;
+      let word = 0;
+      let byte = 0x80;
+      for (let shift = 0; byte >= 0x80; shift += 7) {
+        if (at >= end) throw new FormatError(at, 'pc-value table runs off its end');
+        if (at - start === VARINT_BYTES_MAX) {
+          throw new FormatError(start, 'pc-value varint is too long');
+        }
+        byte = bytes[at++]!;
+        word |= (byte & 0x7f) << shift;
+      }
+      word >>>= 0;
+      if (half === 1) {
+        pc += word * quantum;
+      } else {
+        if (word === 0 && pair > 0) return -1;
+        value = (value + ((word >>> 1) ^ -(word & 1))) | 0;
+      }
+    }
     if (pcOffset < pc) return value;
   }
 }

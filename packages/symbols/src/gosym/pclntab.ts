@@ -109,6 +109,13 @@ export class Pclntab {
     return this.functionsNamed(name)[0];
   }
 
+  /** True when the table's strings hold that function name; costs a search, builds no index. */
+  hasName(name: string): boolean {
+    return Buffer.from(this.#names.buffer, this.#names.byteOffset, this.#names.byteLength).includes(
+      `\0${name}\0`,
+    );
+  }
+
   /** The function at a position of the table, 0 … count-1. Throws FormatError when damaged. */
   functionByIndex(index: number): GoFunction {
     const func = this.#funcAt(index);
