@@ -26,6 +26,8 @@ export interface Traced {
 /** How a workload is started and traced. */
 export interface TraceOptions {
   readonly args?: readonly string[];
+  /** A command that is done before the attach, e.g. so that all threads exist by then. */
+  readonly warmUp?: string;
   readonly request?: Omit<ProbeRequest, 'module'>;
   readonly session?: Partial<SessionOptions>;
 }
@@ -48,6 +50,7 @@ export async function trace(name: string, options: TraceOptions = {}): Promise<T
   for (let line = await workload.next(); line['event'] !== 'ready'; line = await workload.next()) {
     before.push(line);
   }
+  if (options.warmUp !== undefined) await workload.command(options.warmUp);
   const session = await attach(workload.pid, options);
   return { workload, session, before, events: collect(session) };
 }
