@@ -180,7 +180,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
       held.shown.detachedAtNs = now;
       held.shown.detachReason = reason;
       log?.(`brake: ${probe}/${point} detached: ${reason}`);
-      void running?.detach(held);
+      void running?.giveUp(held);
     }
   }
 

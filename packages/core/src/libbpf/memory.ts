@@ -29,13 +29,19 @@ export class NativeMemory {
   readonly bytes: Uint8Array;
   #freed = false;
 
-  /** Allocates `sizeBytes` zeroed bytes. They are ours until free(). */
-  constructor(readonly sizeBytes: number) {
+  /**
+   * Allocates `sizeBytes` bytes, ours until free(). They are zero, unless `zeroed` is false: then
+   * only the first is, which makes them an empty text without touching megabytes of pages.
+   */
+  constructor(
+    readonly sizeBytes: number,
+    zeroed = true,
+  ) {
     this.address = BigInt(koffi.alloc('uint8', sizeBytes) as bigint);
     const buffer = koffi.view(this.address, sizeBytes);
     this.view = new DataView(buffer);
     this.bytes = new Uint8Array(buffer);
-    this.bytes.fill(0);
+    this.bytes.fill(0, 0, zeroed ? sizeBytes : 1);
   }
 
   /** The bytes up to the first NUL as text. */

@@ -50,7 +50,7 @@ export class BpfObject {
     bytes: Uint8Array,
   ) {
     const api = libbpf();
-    this.#log = new NativeMemory(LOG_BYTES);
+    this.#log = new NativeMemory(LOG_BYTES, false);
     const messages: string[] = [];
     const stop = listenToLibbpf((_level, text) => messages.push(text));
     const pointer = api.bpf_object__open_mem(bytes, bytes.length, {

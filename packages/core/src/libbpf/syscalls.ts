@@ -23,6 +23,7 @@ export const Errno = {
   EPERM: 1,
   ENOENT: 2,
   E2BIG: 7,
+  EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
   EBUSY: 16,

@@ -9,6 +9,8 @@ import { LoadError } from '../errors.js';
 import {
   BPF_TRACE_UPROBE_MULTI,
   BpfObject,
+  Errno,
+  errnoText,
   type MapHandle,
   type RefusedLoad,
 } from '../libbpf/index.js';
@@ -99,12 +101,18 @@ function prepare(object: BpfObject, plan: LoadPlan): void {
   }
 }
 
+/** What libbpf said, where the verifier said nothing: its first words about the program. */
+function libbpfSummary(refused: RefusedLoad): string {
+  const about = refused.messages.find(message => message.includes(`'${refused.program}'`));
+  const message = about ?? refused.messages.at(-1) ?? errnoText(refused.errno);
+  return message.replace(/^libbpf: (prog '[^']*': )?/, '');
+}
+
 /** The error for a refused load: one line, the C source line, and the whole log. */
 export function refusalError(subject: string, refused: RefusedLoad): LoadError {
   const verdict = readVerifierLog(refused.verifierLog);
   const said = shortSummary(verdict);
-  const last = refused.messages.at(-1)?.replace(/^libbpf: /, '') ?? `errno ${refused.errno}`;
-  const summary = said === '' ? last : said;
+  const summary = said === '' ? libbpfSummary(refused) : said;
   const where = verdict.source === '' ? '' : `, at: ${verdict.source}`;
   const program = refused.program === '' ? '' : `, program ${refused.program}`;
   return new LoadError(`load ${subject}${program}: ${summary}${where}`, {
@@ -122,6 +130,8 @@ export interface LoadedProbe {
   readonly refused: ReadonlyMap<string, LoadError>;
 }
 
+const INTERRUPTIONS_MAX = 5;
+
 /**
  * Opens, prepares and loads. A program in `optional` that the kernel refuses is left out and the
  * rest tried again. Throws LoadError for any other refusal; nothing stays open then.
@@ -129,6 +139,7 @@ export interface LoadedProbe {
 export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): LoadedProbe {
   const refused = new Map<string, LoadError>();
   const programs = new Set(plan.programs);
+  let interruptions = 0;
   for (;;) {
     const object = new BpfObject(plan.ir.name, plan.bytes);
     let failure: LoadError;
@@ -142,6 +153,8 @@ export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): Loaded
       throw error;
     }
     object.close();
+    // The verifier gives up when a signal comes in, and says so; the program is not at fault.
+    if (failure.errno === Errno.EAGAIN && interruptions++ < INTERRUPTIONS_MAX) continue;
     const { program } = failure;
     if (!programs.has(program) || !optional.has(program)) throw failure;
     refused.set(program, failure);

@@ -34,6 +34,11 @@ export class SharedMaps {
     }
   }
 
+  /** Whether none of `names` is left to create. */
+  hasAll(names: readonly string[]): boolean {
+    return names.every(name => this.#maps.has(name));
+  }
+
   /** All of them, for the loader. */
   get all(): ReadonlyMap<string, MapHandle> {
     return this.#maps;
@@ -169,16 +174,20 @@ export class RunningProbe {
     return readMapRows(this.object.map(name));
   }
 
-  /** Detaches one point; `attached` turns false when the kernel has let go. */
-  async detach(held: HeldPoint): Promise<void> {
-    const links = held.links;
-    held.links = [];
+  /** Gives up one point for good: `attached` is false from now on. */
+  async giveUp(held: HeldPoint): Promise<void> {
     held.shown.attached = false;
-    await Promise.all(links.map(link => link.close()));
+    await this.#release(held);
   }
 
-  /** Detaches everything. */
+  /** Detaches everything at the end; `attached` keeps saying what was attached until then. */
   async detachAll(): Promise<void> {
-    await Promise.all(this.held.map(held => this.detach(held)));
+    await Promise.all(this.held.map(held => this.#release(held)));
+  }
+
+  async #release(held: HeldPoint): Promise<void> {
+    const { links } = held;
+    held.links = [];
+    await Promise.all(links.map(link => link.close()));
   }
 }

@@ -86,7 +86,7 @@ export interface AttachedPoint {
   readonly kind: AttachIr['kind'] | '';
   /** What this alternative cannot see, in the author's words. */
   readonly limits?: string;
-  /** Whether it is attached now. */
+  /** Whether it is attached, or was until the session ended; false once the brake gave it up. */
   attached: boolean;
   /** Why none of the alternatives works. */
   readonly error?: string;

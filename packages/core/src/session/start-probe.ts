@@ -43,6 +43,7 @@ function adoptShared(
   bytes: Uint8Array,
   around: ProbeSurroundings,
 ): ReadonlyMap<string, MapHandle> {
+  if (around.shared.hasAll(Object.keys(around.sharedSizes))) return around.shared.all;
   const object = new BpfObject(name, bytes);
   try {
     around.shared.adopt(object, around.sharedSizes);
