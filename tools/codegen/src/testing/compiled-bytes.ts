@@ -52,11 +52,10 @@ export function compiledBytes(
   writeFileSync(source, `#include "types.bpf.h"\n${lines.join('\n')}\n`);
   const flags = ['-c', '-O0', '-fno-common', `-I${frameworkHeaders()}`, `-I${folder}`];
   run(toolchain.compiler, [...flags, source, '-o', object]);
-  return variables.map((_, index) => {
-    const bytes = join(folder, `${toolchain.name}.${index}.bin`);
-    run(toolchain.objcopy, ['-O', 'binary', '-j', `.sonde.${index}`, object, bytes]);
-    return readFileSync(bytes);
-  });
+  const dumped = variables.map((_, index) => join(folder, `${toolchain.name}.${index}.bin`));
+  const dumps = dumped.flatMap((file, index) => ['--dump-section', `.sonde.${index}=${file}`]);
+  run(toolchain.objcopy, [...dumps, object, join(folder, 'unused.o')]);
+  return dumped.map(file => readFileSync(file));
 }
 
 function run(file: string, args: readonly string[]): void {

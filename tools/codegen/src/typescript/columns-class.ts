@@ -212,9 +212,12 @@ function addBits(
     : bitsRead(type, bitOffset, place, name, printer);
   parts.properties.push({ name, array: ARRAYS[type.scalar], width: 1, about: memberDoc(field) });
   parts.push.push(`this.${name}[row] = ${read};`);
+  const value = `this.${name}[row]`;
+  // A plain number wherever every value of the field is one; text only for what may pass 2^53.
+  const shown = wide && type.bits <= 53 ? `Number(${value})` : value;
   parts.json.push(
     wide
-      ? `${name}: ${printer.use('jsonRows')}(this.#rows, row => this.${name}[row]),`
+      ? `${name}: ${printer.use('jsonRows')}(this.#rows, row => ${shown}),`
       : `${name}: ${printer.use('jsonNumbers')}(this.${name}, this.#rows),`,
   );
 }
