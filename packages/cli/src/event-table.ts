@@ -1,0 +1,106 @@
+/**
+ * Events as rows, straight from a probe's columns: a table for people or NDJSON for programs. The
+ * fact a reader gets wrong: the ring promises no order across CPUs, so rows may be a few
+ * microseconds out of order, and each carries its own time.
+ */
+import { toJson, type ColumnInfo, type EventCodec, type JsonValue } from '@sonde/core/decode';
+
+/** Writes rows of one kind of output. */
+export interface RowWriter {
+  /** The text of one event, header lines included where they are due. */
+  row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string;
+}
+
+/** One JSON object a line: the probe, the event, then its columns by name. */
+export class JsonLines implements RowWriter {
+  readonly #probe: string;
+
+  constructor(probe: string) {
+    this.#probe = probe;
+  }
+
+  row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string {
+    const values: Record<string, JsonValue> = { probe: this.#probe, event: codec.name };
+    for (const column of codec.columns) values[column.name] = jsonCell(column, event[column.name]);
+    return `${JSON.stringify(values)}\n`;
+  }
+}
+
+/** A bigint is a number where that is exact, but for ids and clocks, which are always text. */
+function jsonCell(column: ColumnInfo, value: unknown): JsonValue {
+  if (typeof value === 'bigint' && column.unit !== 'address' && column.unit !== 'stackId') {
+    if (column.unit !== 'ktimeNs' && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  }
+  return toJson(value, column.unit);
+}
+
+/** Rows after which a header is shown again when another event came between. */
+const HEADER_EVERY = 30;
+
+/** Aligned columns; each event has its own header, repeated when it was long ago. */
+export class Table implements RowWriter {
+  readonly #startNs: bigint;
+  readonly #nameOfStack: (id: bigint) => string;
+  readonly #headerAt = new Map<string, number>();
+  #last = '';
+  #rows = 0;
+
+  /** `startNs` is subtracted from clock columns; `nameOfStack` turns a stack id into a few words. */
+  constructor(startNs: bigint, nameOfStack: (id: bigint) => string) {
+    this.#startNs = startNs;
+    this.#nameOfStack = nameOfStack;
+  }
+
+  row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string {
+    this.#rows++;
+    const shownAt = this.#headerAt.get(codec.name);
+    const due = shownAt === undefined || this.#rows - shownAt > HEADER_EVERY;
+    const head = due && this.#last !== codec.name ? this.#header(codec) : '';
+    this.#last = codec.name;
+    const cells = codec.columns.map(column => {
+      const text = this.#cell(column, event[column.name]);
+      return isLeft(column) ? text.padEnd(widthOf(column)) : text.padStart(widthOf(column));
+    });
+    return `${head}${`${codec.name.padEnd(8)}  ${cells.join('  ')}`.trimEnd()}\n`;
+  }
+
+  #header(codec: EventCodec): string {
+    this.#headerAt.set(codec.name, this.#rows);
+    const cells = codec.columns.map(column => {
+      const title = column.unit === 'ktimeNs' ? 'seconds' : column.name;
+      return isLeft(column) ? title.padEnd(widthOf(column)) : title.padStart(widthOf(column));
+    });
+    return `${`${'EVENT'.padEnd(8)}  ${cells.join('  ')}`.trimEnd()}\n`;
+  }
+
+  #cell(column: ColumnInfo, value: unknown): string {
+    if (column.unit === 'ktimeNs' && typeof value === 'bigint') {
+      return value === 0n ? '-' : (Number(value - this.#startNs) / 1e9).toFixed(6);
+    }
+    if (column.unit === 'stackId' && typeof value === 'bigint') return this.#nameOfStack(value);
+    if (column.unit === 'address' && typeof value === 'bigint') return `0x${value.toString(16)}`;
+    if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+    if (typeof value === 'object' && value !== null) return JSON.stringify(toJson(value));
+    return String(value);
+  }
+}
+
+function isLeft(column: ColumnInfo): boolean {
+  return column.unit === 'stackId' || column.kind === 'string' || column.kind === 'enum';
+}
+
+const WIDTHS: Readonly<Partial<Record<ColumnInfo['unit'], number>>> = {
+  ktimeNs: 11,
+  address: 14,
+  stackId: 44,
+  bytes: 10,
+  goid: 8,
+  tid: 8,
+  pid: 8,
+};
+
+function widthOf(column: ColumnInfo): number {
+  const fallback = column.kind === 'string' ? 15 : 10;
+  const title = column.unit === 'ktimeNs' ? 'seconds' : column.name;
+  return Math.max(WIDTHS[column.unit] ?? fallback, title.length);
+}

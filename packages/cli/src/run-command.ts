@@ -1,0 +1,131 @@
+/**
+ * `sonde run PROBE`: every event of one probe, as it comes, with no code of the probe's author in
+ * between. The fact a reader gets wrong: the output says what it lost. A last line on standard
+ * error counts events and losses, so that an empty table is not taken for a quiet program.
+ */
+import { startSession, UsageError, type Session } from '@sonde/core';
+import type { ProbeIr } from '@sonde/core/schema';
+import { StackSymbolizer } from '@sonde/core/stacks';
+import { openTarget, type Target } from '@sonde/core/target';
+import { isPlumbing } from '@sonde/memory';
+import type { FoundProbe } from './discovery.js';
+import { JsonLines, Table, type RowWriter } from './event-table.js';
+import { EXIT } from './exit-codes.js';
+import type { Surround } from './terminal.js';
+
+/** What the command line said. */
+export interface RunOptions {
+  readonly pid: number;
+  readonly durationNs: number | undefined;
+  readonly json: boolean;
+  readonly attach: readonly string[];
+  readonly maxOverhead: number | 'off';
+  readonly params: Readonly<Record<string, number>>;
+}
+
+/** Text that waits for the next write, at most; more is written at once. */
+const PENDING_MAX = 64 * 1024;
+const FLUSH_MS = 100;
+
+/** Runs a probe until its time is over, the target exits or a signal comes. */
+export async function run(
+  probe: FoundProbe,
+  options: RunOptions,
+  surround: Surround,
+): Promise<number> {
+  const { module } = probe;
+  if (!module.ir.modes.includes('stream')) {
+    throw new UsageError(`run ${module.ir.name}: it has no stream mode, so it has no events`);
+  }
+  const target = await openTarget(options.pid);
+  try {
+    const session = await startSession(target, {
+      pid: options.pid,
+      probes: [{ module, mode: 'stream', attachAny: options.attach, params: options.params }],
+      maxOverhead: options.maxOverhead,
+      log: line => surround.err(`sonde: ${line}\n`),
+      signal: surround.signal,
+    });
+    try {
+      return await stream(session, probe, options, surround);
+    } finally {
+      await session.close();
+    }
+  } finally {
+    target.close();
+  }
+}
+
+async function stream(
+  session: Session<Target>,
+  probe: FoundProbe,
+  options: RunOptions,
+  surround: Surround,
+): Promise<number> {
+  const { ir, events } = probe.module;
+  const writer: RowWriter = options.json
+    ? new JsonLines(ir.name)
+    : new Table(surround.now(), stackNamer(session));
+  let count = 0;
+  let pending = '';
+  const flush = () => {
+    if (pending === '') return;
+    surround.out(pending);
+    pending = '';
+  };
+  session.onEvents((_probe, event, view, offset) => {
+    const codec = events[event];
+    if (codec === undefined) return;
+    count++;
+    pending += writer.row(codec, codec.decode(view, offset));
+    if (pending.length > PENDING_MAX) flush();
+  });
+  const over = new AbortController();
+  const timer = setInterval(flush, FLUSH_MS);
+  void session.ended.then(() => over.abort());
+  if (options.durationNs === undefined) await session.ended;
+  else await surround.sleep(options.durationNs / 1e6, over.signal);
+  await session.stop();
+  clearInterval(timer);
+  flush();
+  const end = await session.ended;
+  if (end.reason === 'error')
+    throw new Error(`run ${ir.name}: the session ended`, { cause: end.error });
+  surround.err(summary(session, ir, count, end.reason === 'target-exited'));
+  return EXIT.done;
+}
+
+/** `leak_node < main.handle`: the innermost frame and the first Go frame that somebody wrote. */
+function stackNamer(session: Session<Target>): (id: bigint) => string {
+  const symbolizer = new StackSymbolizer(session.process);
+  const names = new Map<bigint, string>();
+  return id => {
+    const known = names.get(id);
+    if (known !== undefined) return known;
+    const frames = symbolizer.symbolize(session.stack(id));
+    const inner = frames.find(frame => !isPlumbing(frame.function)) ?? frames[0];
+    const owner = frames.find(frame => frame.kind === 'go' && !isPlumbing(frame.function));
+    const outer = owner === undefined || owner === inner ? '' : ` < ${owner.function}`;
+    const name = inner === undefined ? '-' : `${inner.function}${outer}`;
+    names.set(id, name);
+    return name;
+  };
+}
+
+function summary(session: Session<Target>, ir: ProbeIr, count: number, exited: boolean): string {
+  const losses = session.losses().probes[ir.name];
+  const lost = Object.entries(losses ?? {})
+    .filter(([, times]) => times > 0)
+    .map(([kind, times]) => `${kind} ${times}`);
+  const hits = session.probes
+    .flatMap(probe => probe.points)
+    .flatMap(point => point.sites)
+    .reduce((sum, site) => sum + site.hits, 0);
+  const why = exited ? '; the target exited' : '';
+  return `sonde: ${count} events of ${hits} hits, lost: ${lost.join(', ') || 'nothing'}${why}\n`;
+}
+
+/** The flag of a parameter, such as `--max-live`. */
+export function flagOf(param: string): string {
+  return `--${param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
+}
