@@ -44,7 +44,7 @@ const TRACEPOINT_LIMITS =
 
 export default defineProbe({
   name: 'pagefault',
-  about: "Page faults of a process in its own memory: which page, by what code, touched for what",
+  about: 'Page faults of a process in its own memory: which page, by what code, touched for what',
   modes: ['stream', 'aggregate'],
   types: {
     access: enumOf('What the faulting instruction wanted.', {

@@ -68,7 +68,7 @@ func kernelPages(memory []byte) {
 	}
 	defer zero.Close()
 	for at := 0; at < len(memory); at += pageBytes {
-		if _, err := syscall.Read(int(zero.Fd()), memory[at:at+8]); err != nil {
+		if _, err := syscall.Read(int(zero.Fd()), memory[at+8:at+16]); err != nil {
 			line.Fail("read: %v", err)
 		}
 	}
