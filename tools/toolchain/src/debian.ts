@@ -6,8 +6,7 @@
  * apt.conf.d still count. The fact readers get wrong: no foreign code runs. `dpkg-deb -x` only
  * unpacks; no maintainer script is ever started.
  */
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheRoot, cached, contentKey, exists, type Progress } from './cache.js';
 import { CommandError, run } from './command.js';
@@ -206,7 +205,7 @@ async function download(
       if (!file) throw new CommandError(`fetch ${spec}: apt left no file`, '');
       await run('dpkg-deb', ['-x', join(packed, file), directory], { what: `unpack ${spec}` });
     } finally {
-      await run('rm', ['-rf', packed]);
+      await rm(packed, { recursive: true, force: true });
     }
   });
 }

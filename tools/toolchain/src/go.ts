@@ -8,7 +8,7 @@
  * what `go env -w` stored.
  */
 import { join } from 'node:path';
-import { exists, type Progress } from './cache.js';
+import { cached, contentKey, exists, type Progress } from './cache.js';
 import { CommandError, run } from './command.js';
 import { debianPackage } from './debian.js';
 
@@ -107,7 +107,11 @@ async function local(release: string): Promise<GoToolchain> {
 }
 
 async function proxy(release: string, pinned: string, progress: Progress): Promise<GoToolchain> {
-  progress(`fetching Go ${pinned}`);
+  const environment = { GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' };
+  const modules = await run('go', ['env', 'GOMODCACHE'], { env: environment, cwd: '/' });
+  const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+  const unpacked = join(modules, `golang.org/toolchain@v0.0.1-go${pinned}.${platform}`);
+  if (!(await exists(unpacked))) progress(`fetching Go ${pinned}`);
   const root = await run('go', ['env', 'GOROOT'], {
     env: { GOTOOLCHAIN: `go${pinned}`, GOFLAGS: '-mod=mod', GO111MODULE: 'on' },
     cwd: '/',
@@ -127,7 +131,6 @@ async function fromDebian(release: string, progress: Progress): Promise<GoToolch
 
 /** Debian splits a toolchain over /usr/lib and /usr/share; `go` wants both under one root. */
 async function joinDebianGo(release: string, binary: string, source: string): Promise<string> {
-  const { cached, contentKey } = await import('./cache.js');
   const name = `debian-${release}-${contentKey([binary, source])}`;
   const root = await cached('go', name, async directory => {
     const lib = join(binary, `usr/lib/go-${release}`);

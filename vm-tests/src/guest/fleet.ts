@@ -4,14 +4,15 @@
  * The fact readers get wrong: a guest under emulation uses one whole core, and QEMU itself takes
  * about 150 MiB beside the guest's memory; more guests than cores only make timeouts likelier.
  */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import { initramfs } from '../images/initramfs.js';
 import { checkPrograms, kernelImage } from '../images/kernel.js';
 import { userlandImage } from '../images/userland.js';
 import type { Architecture, Cell, Matrix } from '../matrix.js';
+import { withScratch } from '../scratch.js';
 import { bootGuest, type GuestResult } from './boot.js';
 import { makePayload, type PayloadFile, type Step } from './payload.js';
 import type { StepResult } from './protocol.js';
@@ -70,8 +71,7 @@ export async function prepareCells(
 export async function runFleet(request: FleetRequest): Promise<GuestResult[]> {
   const { matrix, cells, progress } = request;
   await prepareCells(matrix, cells, progress);
-  const scratch = await mkdtemp(join(tmpdir(), 'sonde-vm-'));
-  try {
+  return withScratch(async scratch => {
     const payloads = new Map<string, string>();
     for (const arch of new Set(cells.map(c => c.architecture))) {
       const image = join(scratch, `payload-${arch.name}.ext4`);
@@ -92,9 +92,7 @@ export async function runFleet(request: FleetRequest): Promise<GuestResult[]> {
     };
     await Promise.all(Array.from({ length: Math.min(jobs, cells.length) }, worker));
     return results;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 async function bootCell(request: FleetRequest, cell: Cell, payload: string): Promise<GuestResult> {

@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
-import type { Architecture } from '../matrix.js';
+import { packageRoot, type Architecture } from '../matrix.js';
 import { objectFiles, workloadFolder, workspaceRoot } from './objects.js';
 
 /** Whether programs can be loaded and attached here, and the reason in a few words. */
@@ -66,8 +66,13 @@ export async function runOnHost(request: HostRequest): Promise<void> {
     SONDE_CLI: join(workspaceRoot, 'packages/cli/dist/main.js'),
     SONDE_OUT: request.outDir,
   };
-  for (const [index, { bundle }] of request.programs.entries()) {
-    const { lines, code } = await runNode(bundle, env, request);
+  // Inside this package, so that koffi is found in the workspace's node_modules.
+  const bundles = join(packageRoot, 'dist/bundles');
+  await mkdir(bundles, { recursive: true });
+  for (const [index, { name, bundle }] of request.programs.entries()) {
+    const program = join(bundles, `${name}.mjs`);
+    await copyFile(bundle, program);
+    const { lines, code } = await runNode(program, env, request);
     await request.onEnd(index, lines, code);
   }
 }

@@ -5,7 +5,7 @@
  * get wrong: standard output of the program is passed on as it comes, while its standard error is a
  * file of the results, shown only when it failed; and a path after --json is a path outside.
  */
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import { runFleet } from '../guest/fleet.js';
@@ -82,7 +82,6 @@ function jobScript(request: JobRequest, args: readonly string[]): string {
 export async function runJob(request: JobRequest): Promise<JobResult> {
   const { args, path } = redirectJson(request.args);
   const script = join(request.outDir, 'job.sh');
-  const { mkdir } = await import('node:fs/promises');
   await mkdir(request.outDir, { recursive: true });
   await writeFile(script, jobScript(request, args));
   const program = await programFiles('sonde');

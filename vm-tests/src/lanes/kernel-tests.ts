@@ -4,14 +4,14 @@
  * The fact readers get wrong: a package's verdict is the sum over its cells. One cell that died before
  * its turn fails it, even when every other cell passed.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import type { GuestResult } from '../guest/boot.js';
 import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
 import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js';
+import { withScratch } from '../scratch.js';
 import { buildEveryWorkload } from '../workloads.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
@@ -55,12 +55,11 @@ interface Ready {
 }
 
 /** Runs everything and returns one verdict per suite and place; never rejects because a test fails. */
-export async function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict[]> {
-  const { suites, outDir } = request;
-  await mkdir(outDir, { recursive: true });
-  const scratch = await mkdtemp(join(tmpdir(), 'sonde-tests-'));
-  const verdicts: SuiteVerdict[] = [];
-  try {
+export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict[]> {
+  return withScratch(async scratch => {
+    const { suites } = request;
+    await mkdir(request.outDir, { recursive: true });
+    const verdicts: SuiteVerdict[] = [];
     const ready: Ready[] = [];
     request.progress(`bundling the kernel tests of ${suites.map(s => s.name).join(', ')}`);
     for (const suite of suites) {
@@ -77,9 +76,7 @@ export async function runKernelTests(request: KernelTestRequest): Promise<SuiteV
     verdicts.push(...(await onHost(request, ready)));
     if (request.cells.length > 0) verdicts.push(...(await inGuests(request, ready)));
     return verdicts;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Where a suite's TAP output of one place lies; `npm test` counts what it finds there. */
