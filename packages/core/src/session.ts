@@ -55,6 +55,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   #cpuAtStartNs = 0;
   #lastCpuNs = 0;
   #stopping: Promise<void> | undefined;
+  #braking: Promise<void> = Promise.resolve();
   #closed = false;
   #resolveEnd: (end: SessionEnd) => void = () => undefined;
 
@@ -173,15 +174,14 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     if (decision === undefined) return;
     const { probe, group, reason } = decision;
     const running = this.#running.find(each => each.shown.name === probe);
-    for (const held of running?.held.filter(each => each.group === group) ?? []) {
-      if (!held.shown.attached) continue;
-      const { point } = held.shown;
-      this.#brake.push({ atNs: now, probe, point, reason });
-      held.shown.detachedAtNs = now;
-      held.shown.detachReason = reason;
-      log?.(`brake: ${probe}/${point} detached: ${reason}`);
-      void running?.giveUp(held);
+    if (running === undefined) return;
+    const points = running.pointsOf(group);
+    for (const { shown } of points) {
+      this.#brake.push({ atNs: now, probe, point: shown.point, reason });
+      log?.(`brake: ${probe}/${shown.point} detached: ${reason}`);
     }
+    const given = running.giveUp(points, now, reason);
+    this.#braking = Promise.all([this.#braking, given]).then(() => undefined);
   }
 
   onEvent(probe: string, event: string, handler: EventHandler): void {
@@ -257,6 +257,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     clearInterval(this.#timer);
     this.#stopTiming();
     this.#wakeup?.close();
+    await this.#braking; // it may be attaching what it did not give up
     await Promise.all(this.#running.map(probe => probe.detachAll()));
     try {
       this.drain();

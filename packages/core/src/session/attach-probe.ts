@@ -4,17 +4,20 @@
  * first hit may come before attaching returns.
  */
 import { LoadError, UnsupportedError } from '../errors.js';
-import { updateMap, type Link, type MapHandle } from '../libbpf/index.js';
+import { updateMap, type MapHandle } from '../libbpf/index.js';
 import {
   attachKernel,
   attachUser,
   isUserKind,
+  usesMultiLinks,
   type AttachContext,
   type LoadedProbe,
+  type UserPlace,
 } from '../loader/index.js';
 import type { AttachIr } from '../schema/index.js';
 import type { AttachLocation } from '../target/index.js';
 import type { CostClass } from './calibration.js';
+import { HeldLinks, type Attach } from './held-links.js';
 import { failedAlternative, type Candidate, type PointPlan } from './plan.js';
 import type { AttachedPoint, AttachedSite, FailedAlternative } from './session-types.js';
 
@@ -27,7 +30,8 @@ export interface HeldPoint {
   readonly program: string;
   /** Points of one group are detached together: entry and return of one C function. */
   readonly group: string;
-  links: readonly Link[];
+  /** Where many points share one link, they share this. */
+  readonly links: HeldLinks;
 }
 
 function locationText(location: AttachLocation): string {
@@ -66,6 +70,17 @@ function sitesOf(candidate: Candidate, firstSite: number): AttachedSite[] {
   }));
 }
 
+/** A point whose place is known, waiting for the link that it will share. */
+interface Grouped {
+  readonly plan: PointPlan;
+  readonly attach: AttachIr;
+  readonly sites: readonly AttachedSite[];
+}
+
+function placesOf(sites: readonly AttachedSite[]): UserPlace[] {
+  return sites.map(({ file, fileOffset, siteId }) => ({ file, fileOffset, siteId }));
+}
+
 function groupOf(plan: PointPlan, attach: AttachIr): string {
   const paired = attach.kind === 'cFunction' || attach.kind === 'cReturn';
   return paired ? `${attach.symbol}()` : plan.point.name;
@@ -90,17 +105,67 @@ export class ProbeAttacher {
   }
 
   /**
-   * Attaches the first candidate that works. Throws when the point is required and none does: the
-   * one reason there is, or LoadError with all of them.
+   * Attaches every point, in the order of the plans. Throws when a required one has no alternative
+   * that works: the one reason there is, or an error with all of them. Nothing is attached then.
    */
-  attach(plan: PointPlan): HeldPoint {
+  attachAll(plans: readonly PointPlan[]): HeldPoint[] {
+    const held = new Map<PointPlan, HeldPoint>();
+    try {
+      if (usesMultiLinks(this.#context.features)) this.#attachTogether(plans, held);
+      for (const plan of plans) if (!held.has(plan)) held.set(plan, this.#attachFirst(plan));
+    } catch (error) {
+      for (const links of new Set([...held.values()].map(point => point.links))) void links.close();
+      throw error;
+    }
+    return plans.map(plan => held.get(plan) as HeldPoint);
+  }
+
+  /**
+   * One link per program, file and kind for all points whose first choice is in user space. Where
+   * that fails, the points are left to attachFirst, which finds out whose fault it was. Returns go
+   * first: a return without its entry is harmless, an entry whose return is missed is not.
+   */
+  #attachTogether(plans: readonly PointPlan[], held: Map<PointPlan, HeldPoint>): void {
+    const groups = new Map<string, Grouped[]>();
+    for (const plan of plans) {
+      const [candidate] = plan.candidates;
+      if (candidate === undefined || candidate.isAlias === true) continue;
+      const { attach, locations } = candidate;
+      if (!isUserKind(attach.kind) || this.#loaded.refused.has(attach.program)) continue;
+      if (this.#nextSite + locations.length > SITES_MAX) continue;
+      const sites = this.#nameSites(plan, candidate);
+      const order = attach.kind === 'cReturn' ? 0 : 1;
+      const key = `${order} ${attach.program} ${sites[0]?.file}`;
+      groups.set(key, [...(groups.get(key) ?? []), { plan, attach, sites }]);
+    }
+    for (const key of [...groups.keys()].sort()) this.#attachGroup(groups.get(key) ?? [], held);
+  }
+
+  #attachGroup(group: readonly Grouped[], held: Map<PointPlan, HeldPoint>): void {
+    const [first] = group;
+    if (first === undefined) return;
+    const attachPlaces: Attach = places => attachUser(first.attach, places, this.#context);
+    const members = new Map(group.map(({ plan, sites }) => [plan.point.name, placesOf(sites)]));
+    let links: HeldLinks;
+    try {
+      links = new HeldLinks(attachPlaces([...members.values()].flat()), members, attachPlaces);
+    } catch (error) {
+      failedAlternative(first.attach, error); // rethrows what is no failure to attach
+      return;
+    }
+    for (const { plan, attach, sites } of group) {
+      const shown = attachedPoint(plan, attach, sites, plan.failures);
+      const { program } = attach;
+      held.set(plan, { shown, program, group: groupOf(plan, attach), links });
+    }
+  }
+
+  #attachFirst(plan: PointPlan): HeldPoint {
     const failures: FailedAlternative[] = [...plan.failures];
     for (const candidate of plan.candidates) {
       const { attach } = candidate;
       try {
-        const sites = sitesOf(candidate, this.#nextSite);
-        const links = this.#attachCandidate(plan, candidate, sites);
-        this.#nextSite += sites.length;
+        const [sites, links] = this.#attachCandidate(plan, candidate);
         const shown = attachedPoint(plan, attach, sites, failures);
         return { shown, program: attach.program, group: groupOf(plan, attach), links };
       } catch (error) {
@@ -109,26 +174,35 @@ export class ProbeAttacher {
     }
     if (plan.point.need === 'required') throw pointError(plan, failures);
     const shown = missingPoint(plan, failures);
-    return { shown, program: '', group: plan.point.name, links: [] };
+    return { shown, program: '', group: plan.point.name, links: HeldLinks.single([]) };
   }
 
-  #attachCandidate(plan: PointPlan, candidate: Candidate, sites: readonly AttachedSite[]): Link[] {
+  #attachCandidate(plan: PointPlan, candidate: Candidate): [AttachedSite[], HeldLinks] {
     const { attach } = candidate;
     const refused = this.#loaded.refused.get(attach.program);
     if (refused !== undefined) throw refused;
+    if (candidate.isAlias === true) return [[], HeldLinks.single([])];
+    const sites = this.#nameSites(plan, candidate);
+    const [first] = sites;
+    if (first === undefined || isUserKind(attach.kind)) {
+      return [sites, HeldLinks.single(attachUser(attach, placesOf(sites), this.#context))];
+    }
+    return [sites, HeldLinks.single([attachKernel(attach, first.siteId, this.#context)])];
+  }
+
+  /** Gives ids to a candidate's places and tells the probe's maps. */
+  #nameSites(plan: PointPlan, candidate: Candidate): AttachedSite[] {
+    const sites = sitesOf(candidate, this.#nextSite);
     if (this.#nextSite + sites.length > SITES_MAX) {
+      const { name, program } = candidate.attach;
       throw new LoadError(
-        `attach ${attach.name}: ${sites.length} places, but ${SITES_MAX - this.#nextSite} site ids are left`,
-        { program: attach.program },
+        `attach ${name}: ${sites.length} places, but ${SITES_MAX - this.#nextSite} site ids are left`,
+        { program },
       );
     }
-    if (candidate.isAlias === true) return [];
+    this.#nextSite += sites.length;
     for (const site of sites) this.#nameSite(site, plan.index);
-    if (!isUserKind(attach.kind)) {
-      return [attachKernel(attach, (sites[0] as AttachedSite).siteId, this.#context)];
-    }
-    const places = sites.map(({ file, fileOffset, siteId }) => ({ file, fileOffset, siteId }));
-    return attachUser(attach, places, this.#context);
+    return sites;
   }
 
   /**

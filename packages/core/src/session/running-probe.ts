@@ -19,7 +19,7 @@ import { SONDE_LOSS, type ProbeIr } from '../schema/index.js';
 import type { HeldPoint } from './attach-probe.js';
 import type { Calibration } from './calibration.js';
 import type { PointCost } from './brake.js';
-import type { AttachedProbe, LossCounts } from './session-types.js';
+import type { AttachedPoint, AttachedProbe, LossCounts } from './session-types.js';
 
 /** Maps that the objects of a session share, created once from the first object's definition. */
 export class SharedMaps {
@@ -174,20 +174,39 @@ export class RunningProbe {
     return readMapRows(this.object.map(name));
   }
 
-  /** Gives up one point for good: `attached` is false from now on. */
-  async giveUp(held: HeldPoint): Promise<void> {
-    held.shown.attached = false;
-    await this.#release(held);
+  /** Attached points that the brake gives up together. */
+  pointsOf(group: string): readonly HeldPoint[] {
+    return this.held.filter(each => each.group === group && each.shown.attached);
+  }
+
+  /**
+   * Gives up points for good: `attached` is false from now on. Others that shared a link with them
+   * and could not be attached again are given up too, with that reason.
+   */
+  async giveUp(points: readonly HeldPoint[], atNs: bigint, reason: string): Promise<void> {
+    const names = new Set(points.map(each => each.shown.point));
+    for (const { shown } of points) markDetached(shown, atNs, reason);
+    const links = [...new Set(points.map(each => each.links))];
+    for (const each of links) each.withdraw(names);
+    await Promise.all(links.map(each => each.close()));
+    // Last declared first: returns come after their entries in a schema, and are attached before.
+    for (const each of links.reverse()) {
+      const { lost, reason: why } = each.restore();
+      for (const { shown } of this.held) {
+        if (lost.includes(shown.point)) markDetached(shown, atNs, `not attached again: ${why}`);
+      }
+    }
   }
 
   /** Detaches everything at the end; `attached` keeps saying what was attached until then. */
   async detachAll(): Promise<void> {
-    await Promise.all(this.held.map(held => this.#release(held)));
+    const all = new Set(this.held.map(each => each.links));
+    await Promise.all([...all].map(links => links.close()));
   }
+}
 
-  async #release(held: HeldPoint): Promise<void> {
-    const { links } = held;
-    held.links = [];
-    await Promise.all(links.map(link => link.close()));
-  }
+function markDetached(point: AttachedPoint, atNs: bigint, reason: string): void {
+  point.attached = false;
+  point.detachedAtNs = atNs;
+  point.detachReason = reason;
 }

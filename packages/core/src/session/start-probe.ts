@@ -11,7 +11,7 @@ import {
   type Features,
   type TargetConfig,
 } from '../loader/index.js';
-import { ProbeAttacher, type HeldPoint } from './attach-probe.js';
+import { ProbeAttacher } from './attach-probe.js';
 import { plannedPrograms, planProbe, userPrograms } from './plan.js';
 import { RunningProbe, type SharedMaps } from './running-probe.js';
 import type { ProbeRequest, SessionTarget } from './session-types.js';
@@ -80,15 +80,12 @@ export function startProbe(
     },
     programs,
   );
-  const held: HeldPoint[] = [];
   try {
     const context = { object: loaded.object, features, pid: target.info.pid };
-    const attacher = new ProbeAttacher(loaded, context);
-    for (const plan of plans) held.push(attacher.attach(plan));
+    const held = new ProbeAttacher(loaded, context).attachAll(plans);
     const points = held.map(point => point.shown);
     return new RunningProbe(ir, loaded.object, { name: ir.name, mode, eventBase, points }, held);
   } catch (error) {
-    for (const point of held) for (const link of point.links) void link.close();
     loaded.object.close();
     throw error;
   }
