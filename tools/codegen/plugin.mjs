@@ -77,6 +77,7 @@ export function probeTargets(root, bin) {
         '{workspaceRoot}/vm-tests/**/*',
         '!{workspaceRoot}/vm-tests/dist/**/*',
         { env: 'SONDE_LANE' },
+        { env: 'SONDE_CELLS' },
       ],
       outputs: ['{projectRoot}/out/tap'],
       options: {},
