@@ -1,33 +1,39 @@
 /**
- * The Nx plugin that gives a project its unit tests: every folder with `*.test.ts` beside its
- * sources gets a target, no project lists one by hand. Probes get `unit`, because their `test` is
- * the kernel tests of tools/codegen; every other project gets `test`.
- * What a reader would get wrong: `*.kernel.test.ts` is never a unit test. It needs a kernel that
- * takes BPF programs, and runs in the cells of vm-tests/matrix.json.
+ * The Nx plugin that gives a project its tests: no project lists one by hand. `*.test.ts` beside
+ * the sources makes `test`, and `*.kernel.test.ts` makes `kernel`. In probes the first is called
+ * `unit`, because their `test` is the kernel tests and comes from tools/codegen. What a reader
+ * would get wrong: a kernel test is never a unit test. It needs a kernel that takes BPF programs,
+ * and runs on this one and in the cells of vm-tests/matrix.json.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PATTERN = '**/*.test.{ts,mjs}';
+/** @typedef {{ root: string, probe: boolean, plain: boolean, kernel: boolean }} TestFile */
 
 /**
- * The project a test file belongs to, and how its tests are found.
+ * The project a test file belongs to, and how it is run.
  *
  * @param {string} file path from the repository's root
- * @returns {{ root: string, probe: boolean, plain: boolean } | undefined} `plain`: an .mjs that
- *   runs as it is; undefined for kernel tests and files outside any project
+ * @returns {TestFile | undefined} `plain`: an .mjs that runs as it is, without a build; undefined
+ *   for
+ *   files outside any project
  */
 export function projectOf(file) {
-  if (/\.kernel\.test\.ts$/.test(file)) return undefined;
   const root = /^(?:(?:packages|tools)\/[^/]+|vm-tests|docs|bench)(?=\/)/.exec(file)?.[0];
   if (root === undefined) return undefined;
-  return { root, probe: root.startsWith('packages/probe-'), plain: file.endsWith('.mjs') };
+  const kernel = /\.kernel\.test\.ts$/.test(file);
+  return {
+    root,
+    probe: root.startsWith('packages/probe-'),
+    plain: file.endsWith('.mjs'),
+    kernel,
+  };
 }
 
 /**
  * @param {boolean} plain
  * @param {string} up the way from the project to the repository's root
- * @returns {Record<string, unknown>} one unit test target
+ * @returns {import('@nx/devkit').TargetConfiguration} a target that runs unit tests
  */
 function unitTarget(plain, up) {
   return {
@@ -35,33 +41,73 @@ function unitTarget(plain, up) {
     cache: true,
     dependsOn: plain ? [] : ['build', '^bpf'],
     inputs: ['default', '^default', '{workspaceRoot}/tools/setup/unit-tests.mjs'],
-    outputs: ['{projectRoot}/out/tap/unit.tap'],
+    outputs: ['{projectRoot}/out/unit/unit.tap'],
     options: { cwd: '{projectRoot}', command: `node ${up}tools/setup/unit-tests.mjs` },
   };
 }
 
 /**
- * What Nx calls with every test file of the workspace; gives each project its unit test target.
+ * @returns {import('@nx/devkit').TargetConfiguration} a target that runs kernel tests of a project
+ * without probe
+ */
+function kernelTarget() {
+  return {
+    executor: '@sonde/codegen:kernel-test',
+    cache: true,
+    dependsOn: ['build', { projects: ['vm-tests'], target: 'build' }],
+    inputs: [
+      'default',
+      '^default',
+      '{workspaceRoot}/vm-tests/**/*',
+      { env: 'SONDE_LANE' },
+      { env: 'SONDE_CELLS' },
+    ],
+    outputs: ['{projectRoot}/out/tap'],
+    options: {},
+  };
+}
+
+/**
+ * The targets that some test files of one project make.
+ *
+ * @param {readonly TestFile[]} files at least one, all of the same project
+ * @returns {Record<string, import('@nx/devkit').TargetConfiguration>}
+ */
+export function testTargets(files) {
+  /** @type {Record<string, import('@nx/devkit').TargetConfiguration>} */
+  const targets = {};
+  for (const { root, probe, plain, kernel } of files) {
+    const up = root.replaceAll(/[^/]+/g, '..') + '/';
+    if (!kernel) targets[probe ? 'unit' : 'test'] = unitTarget(plain, up);
+    else if (!probe) targets['kernel'] = kernelTarget();
+  }
+  return targets;
+}
+
+/**
+ * What Nx calls with every test file of the workspace; gives each project its targets.
  *
  * @type {import('@nx/devkit').CreateNodesV2}
  */
 export const createNodesV2 = [
-  PATTERN,
-  (files, _options, context) => {
-    /** @type {Map<string, { file: string, probe: boolean, plain: boolean }>} */
+  '**/*.test.{ts,mjs}',
+  (names, _options, context) => {
+    /** @type {Map<string, { name: string, files: TestFile[] }>} */
     const roots = new Map();
-    for (const file of files) {
-      const project = projectOf(file);
-      if (project === undefined) continue;
-      const known = existsSync(join(context.workspaceRoot, project.root, 'package.json'));
-      const setup = existsSync(join(context.workspaceRoot, project.root, 'project.json'));
-      if (known || setup) roots.set(project.root, { ...project, file });
+    for (const name of names) {
+      const file = projectOf(name);
+      if (file === undefined) continue;
+      const described = ['package.json', 'project.json'].some(manifest =>
+        existsSync(join(context.workspaceRoot, file.root, manifest)),
+      );
+      if (!described) continue;
+      const known = roots.get(file.root) ?? { name, files: [] };
+      known.files.push(file);
+      roots.set(file.root, known);
     }
-    return [...roots].map(([root, project]) => {
-      const up = root.replaceAll(/[^/]+/g, '..') + '/';
-      const name = project.probe ? 'unit' : 'test';
-      const targets = { [name]: unitTarget(project.plain, up) };
-      return [project.file, { projects: { [root]: { root, targets } } }];
-    });
+    return [...roots].map(([root, { name, files }]) => [
+      name,
+      { projects: { [root]: { root, targets: testTargets(files) } } },
+    ]);
   },
 ];

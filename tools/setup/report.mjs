@@ -10,6 +10,9 @@ import { ROOT } from './steps.mjs';
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 /** @typedef {{ project: string, file: string, counts: Counts, failures: string[] }} FileCounts */
 
+/** Folders below a project's out: unit tests, and kernel tests with one file for each cell. */
+const RESULTS = ['unit', 'tap'];
+
 /**
  * Counts the assertions of one TAP stream.
  *
@@ -62,7 +65,9 @@ function tapFiles(folder) {
  */
 export function clearTap(roots) {
   for (const root of Object.values(roots)) {
-    rmSync(join(ROOT, root, 'out', 'tap'), { recursive: true, force: true });
+    for (const folder of RESULTS) {
+      rmSync(join(ROOT, root, 'out', folder), { recursive: true, force: true });
+    }
   }
 }
 
@@ -75,7 +80,7 @@ export function clearTap(roots) {
 export async function countProjects(roots) {
   const counted = [];
   for (const [project, root] of Object.entries(roots)) {
-    for (const file of tapFiles(join(ROOT, root, 'out', 'tap'))) {
+    for (const file of RESULTS.flatMap(folder => tapFiles(join(ROOT, root, 'out', folder)))) {
       const { counts, failures } = await countTap(readFileSync(file, 'utf8'));
       counted.push({ project, file, counts, failures });
     }

@@ -8,7 +8,7 @@ import { groundTruth } from './demo.mjs';
 import { staleEntries } from './dependencies.mjs';
 import { osRelease } from './host.mjs';
 import { chooseLane, forcedLane } from './lane.mjs';
-import { projectOf } from './nx-tests.mjs';
+import { projectOf, testTargets } from './nx-tests.mjs';
 import { parseNxLine } from './nx.mjs';
 import { runTasks } from './progress.mjs';
 import { probeProjects, projectRoots } from './projects.mjs';
@@ -45,14 +45,26 @@ t.test('the lane is forced, or doctor decides', async t => {
   t.match(chooseLane(undefined, { works: true, why: 'it ran' }), { lane: 'host', why: 'it ran' });
 });
 
-t.test('a test file belongs to its package, and a kernel test is no unit test', async t => {
+t.test('a test file belongs to its project', async t => {
   t.match(projectOf('packages/core/src/schema/a.test.ts'), { root: 'packages/core', probe: false });
   t.match(projectOf('packages/probe-x/src/a.test.ts'), { root: 'packages/probe-x', probe: true });
   t.match(projectOf('tools/setup/needs.test.mjs'), { root: 'tools/setup', plain: true });
-  t.match(projectOf('vm-tests/src/matrix.test.ts'), { root: 'vm-tests' });
-  t.equal(projectOf('packages/probe-x/src/a.kernel.test.ts'), undefined);
-  t.equal(projectOf('shared/a.test.ts'), undefined);
+  t.match(projectOf('vm-tests/src/guest.kernel.test.ts'), { root: 'vm-tests', kernel: true });
   t.match(projectOf('docs/docs.test.mjs'), { root: 'docs', plain: true });
+  t.equal(projectOf('elsewhere/a.test.ts'), undefined);
+});
+
+t.test('unit and kernel tests are targets of their own, and a probe keeps its test', async t => {
+  const names = (/** @type {string[]} */ ...files) =>
+    Object.keys(testTargets(files.flatMap(file => projectOf(file) ?? [])));
+  t.strictSame(names('packages/core/src/a.test.ts'), ['test']);
+  t.strictSame(names('vm-tests/src/a.test.ts', 'vm-tests/src/b.kernel.test.ts'), [
+    'test',
+    'kernel',
+  ]);
+  t.strictSame(names('packages/probe-x/src/a.test.ts', 'packages/probe-x/src/b.kernel.test.ts'), [
+    'unit',
+  ]);
 });
 
 t.test("Nx's static output is read line by line", async t => {

@@ -31,17 +31,17 @@ if (files.length === 0) {
   process.stderr.write(`unit tests: no ${wanted.source} below ${folder}\n`);
   process.exit(1);
 }
-mkdirSync('out/tap', { recursive: true });
-rmSync('out/tap/unit.tap', { force: true });
+mkdirSync('out/unit', { recursive: true });
+rmSync('out/unit/unit.tap', { force: true });
 const tap = createRequire(import.meta.url).resolve('tap/package.json');
 const run = join(tap, '..', 'dist', 'esm', 'run.mjs');
 const args = ['run', '--disable-coverage', '--allow-empty-coverage', '--reporter=silent'];
 const result = spawnSync(
   process.execPath,
-  [run, ...args, '--output-file=out/tap/unit.tap', '--jobs=2', ...files],
+  [run, ...args, '--output-file=out/unit/unit.tap', '--jobs=2', ...files],
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );
-const report = existsSync('out/tap/unit.tap') ? readFileSync('out/tap/unit.tap', 'utf8') : '';
+const report = existsSync('out/unit/unit.tap') ? readFileSync('out/unit/unit.tap', 'utf8') : '';
 // A run that passed is one line; a run that failed is shown whole.
 const total = /^# \{ total.*$/m.exec(report)?.[0] ?? '# no result';
 process.stdout.write(result.status === 0 ? `${total}\n` : report);
