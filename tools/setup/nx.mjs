@@ -46,6 +46,7 @@ export async function runNx(args, options) {
   const run = await runStep('npx', ['nx', ...args, '--outputStyle=static'], {
     log: options.log,
     next: options.next,
+    shows: /\berror\b|\bcannot\b|^- [\w@/.-]+:[\w-]+$/i,
     okCodes: options.keepGoing === true ? [0, 1, 130] : [0],
     env: { NX_TUI: 'false', NO_COLOR: '1', FORCE_COLOR: '0', ...options.env },
     onLine: line => {

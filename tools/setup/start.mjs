@@ -50,7 +50,7 @@ async function main() {
     {
       title: 'build',
       work: async note => {
-        const next = 'see the log; the last lines name the file that did not compile';
+        const next = 'mend what the log shows, then run the same command again';
         const args = ['run-many', '-t', 'build', 'bpf', '-p', projects];
         const run = await runNx(args, { log: 'build', next, note });
         return `${run.done.length} targets`;

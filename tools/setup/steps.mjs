@@ -82,19 +82,22 @@ export function spawnTracked(command, args, options) {
  * @property {NodeJS.ProcessEnv} [env] added to the environment
  * @property {string} [cwd] the folder to run in, the repository's by default
  * @property {(line: string) => void} [onLine] sees each line of output
+ * @property {RegExp} [shows] lines that tell why it failed, where its last ones do not
  * @property {readonly number[]} [okCodes] exit codes that are no failure, 0 by default
  */
 
 /**
- * The last lines of a log, indented, as a failure shows them.
+ * The lines of a log that tell most, indented, as a failure shows them.
  *
  * @param {string} path
- * @param {number} lines
+ * @param {RegExp | undefined} shows which lines tell most; the last ones when it matches none
  * @returns {string}
  */
-function logTail(path, lines) {
-  const text = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines);
-  return text.map(line => `    ${line}`).join('\n');
+function logExcerpt(path, shows) {
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const telling = shows === undefined ? [] : lines.filter(line => shows.test(line)).slice(0, 15);
+  const shown = telling.length > 0 ? telling : lines.slice(-15);
+  return shown.map(line => `    ${line}`).join('\n');
 }
 
 /**
@@ -137,7 +140,7 @@ export async function runStep(command, args, options) {
   const code = end.code ?? 1;
   if (end.signal === null && (options.okCodes ?? [0]).includes(code)) return { code, log: path };
   const how = end.signal === null ? `exit code ${code}` : `ended by ${end.signal}`;
-  throw new StepError(`${command}: ${how}\n${logTail(path, 15)}`, {
+  throw new StepError(`${command}: ${how}\n${logExcerpt(path, options.shows)}`, {
     ran,
     log: shown,
     next: options.next,

@@ -67,7 +67,7 @@ async function main() {
     {
       title: 'build',
       work: async note => {
-        const next = 'see the log; the last lines name the file that did not compile';
+        const next = 'mend what the log shows, then run the same command again';
         const build = ['run-many', '-t', 'build', 'bpf'];
         const { done } = await runNx(build, { log: 'build', next, note });
         return `${done.length} targets`;
