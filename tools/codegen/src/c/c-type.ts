@@ -54,6 +54,11 @@ export class CNames {
     }
   }
 
+  /** A type without a name: `__u32[3][4]`, `__u16 : 5`. */
+  abstract(type: TypeIr, scalarOfEnum: (name: string) => ScalarName): string {
+    return this.base(type, scalarOfEnum) + dimensions(type);
+  }
+
   /** A field's declaration without the semicolon: `__u32 grid[3][4]`, `__u16 low : 5`. */
   declaration(field: FieldIr, scalarOfEnum: (name: string) => ScalarName): string {
     const base = this.base(field.type, scalarOfEnum);

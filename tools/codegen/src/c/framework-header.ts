@@ -27,7 +27,7 @@ export function printFrameworkHeader(): string {
   const structs = FRAMEWORK_STRUCTS.map(struct => {
     const tag = names.tag(struct.name);
     const table = layoutTable(`struct ${tag}`, struct, field =>
-      names.declaration({ ...field, name: '' }, scalarOfEnum).replace(/ +(?=\[|$)/, ''),
+      names.abstract(field.type, scalarOfEnum),
     );
     return { table, ...structModel(struct, tag, names, scalarOfEnum) };
   });

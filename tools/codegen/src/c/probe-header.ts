@@ -38,7 +38,7 @@ export function printProbeHeader(ir: ProbeIr, schemaFile: string): string {
   const names = new CNames(ir);
   const scalarOfEnum = enumScalars(ir);
   const typeText = (field: FieldIr): string => {
-    const base = names.declaration({ ...field, name: '' }, scalarOfEnum).replace(/ +(?=\[|$)/, '');
+    const base = names.abstract(field.type, scalarOfEnum);
     if (field.type.kind === 'enum') return `${base}, enum ${names.tag(field.type.name)}`;
     const unit = field.type.kind === 'scalar' || field.type.kind === 'bits' ? field.type.unit : '';
     return unit === '' || unit === 'none' ? base : `${base}, ${unit}`;
@@ -143,18 +143,13 @@ function mapModel(map: MapIr, names: CNames, ir: ProbeIr) {
   const rows: string[] = [`__uint(type, ${MAP_TYPES[map.kind]});`];
   const entries = typeof maxEntries === 'number' ? maxEntries : (param?.default ?? 1);
   rows.push(`__uint(max_entries, ${cInteger(entries)});`);
-  if (map.key !== undefined) rows.push(`__type(key, ${typeName(map.key, names, ir)});`);
-  if (map.value !== undefined) rows.push(`__type(value, ${typeName(map.value, names, ir)});`);
+  if (map.key !== undefined) rows.push(`__type(key, ${names.abstract(map.key, enumScalars(ir))});`);
+  if (map.value !== undefined)
+    rows.push(`__type(value, ${names.abstract(map.value, enumScalars(ir))});`);
   const sized = param === undefined ? '' : `Sized by parameter ${snakeCase(param.name)} at load.`;
   return {
     name: snakeCase(map.name),
     rows,
     comment: declarationComment({ ...map, ...(sized === '' ? {} : { doc: sized }) }),
   };
-}
-
-/** A type as an abstract declarator, as `__type(key, …)` wants it: arrays become `T[2][3]`. */
-function typeName(type: TypeIr, names: CNames, ir: ProbeIr): string {
-  const field: FieldIr = { name: '', about: '', type, offsetBytes: 0, sizeBytes: 0 };
-  return names.declaration(field, enumScalars(ir)).replace(/ +(?=\[|$)/, '');
 }
