@@ -71,6 +71,22 @@ for (const { way, perf, features } of WAYS) {
   });
 }
 
+t.test('without rights the session is refused with the next step', { skip }, async t => {
+  const target = await FixtureTarget.start();
+  t.teardown(() => target.end());
+  const tracer = spawn(process.execPath, [TRACER, String(target.info.pid), target.path], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, SONDE_TEST_UID: '65534' },
+  });
+  let errors = '';
+  tracer.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const [code] = (await once(tracer, 'close')) as [number];
+  t.equal(code, 1);
+  t.match(errors, /UsageError: trace \d+: no right: create map .* operation not permitted/);
+  t.match(errors, /hint: 'run as root/);
+  t.equal(target.patched, false);
+});
+
 t.test('views of a closed ring read as zeros', { skip }, async t => {
   const target = await FixtureTarget.start();
   t.teardown(() => target.end());

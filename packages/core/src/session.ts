@@ -3,7 +3,7 @@
  * easy to get wrong: nothing is pinned anywhere, so whatever ends this process detaches everything;
  * stop() only does it sooner, and reads what was still in the ring.
  */
-import { UsageError } from './errors.js';
+import { UnsupportedError, UsageError } from './errors.js';
 import { closeFd, enableStatistics, liftMemlockLimit, type MapRows } from './libbpf/index.js';
 import { Features } from './loader/index.js';
 import { mapRing, RingReader, RingWakeup } from './ringbuf/index.js';
@@ -84,6 +84,8 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     signal?.throwIfAborted();
     liftMemlockLimit();
     const features = await Features.ask(this.#options.features);
+    checkRing(this.process, features);
+    checkPidNamespace(this.process, features);
     this.#cpuAtStartNs = this.process.cpuNs() ?? 0;
     this.#lastCpuNs = this.#cpuAtStartNs;
     try {
@@ -293,6 +295,31 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     this.#reader?.close();
     this.#free();
   }
+}
+
+/** Every probe needs the ring; and without the right to make one, nothing else would work either. */
+function checkRing(target: SessionTarget, features: Features): void {
+  const { name, since, available, evidence, hint } = features.get('ringBuffer');
+  if (available) return;
+  const { pid } = target.info;
+  if (hint !== undefined) throw new UsageError(`trace ${pid}: no right: ${evidence}`, { hint });
+  throw new UnsupportedError(
+    `trace ${pid}: ${name} (Linux ${since}) is not available: ${evidence}`,
+    { feature: name, since },
+    { hint: 'trace inside a guest with a newer kernel' },
+  );
+}
+
+/** In a pid namespace of our own, probes can only tell the target by a helper of Linux 5.7. */
+function checkPidNamespace(target: SessionTarget, features: Features): void {
+  if (BigInt(target.config()['pidnsIno'] ?? 0) === 0n) return;
+  const { name, since, available, evidence } = features.get('pidNamespace');
+  if (available) return;
+  throw new UnsupportedError(
+    `trace ${target.info.pid} within a pid namespace: ${name} (Linux ${since}) is not available: ${evidence}`,
+    { feature: name, since },
+    { hint: 'run in the initial pid namespace, e.g. with docker run --pid=host' },
+  );
 }
 
 function asError(error: unknown): Error {
