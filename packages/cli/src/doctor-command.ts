@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.js';
 import type { Surround } from './terminal.js';
 import { wrapLines } from './wrapped.js';
 
-const NAME = 20;
+const NAME = 24;
 
 /** Prints what works here. The exit code is 0 whatever was found: the doctor did its work. */
 export async function doctor(json: boolean, surround: Surround): Promise<number> {

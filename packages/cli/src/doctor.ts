@@ -132,9 +132,10 @@ async function checkFeature(name: FeatureName): Promise<Check> {
   const needed = NEEDED.has(name);
   try {
     const { since, available, evidence, hint } = await feature(name);
-    const mend = hint ?? (available ? undefined : `a kernel from ${since} on`);
+    const mend =
+      hint ?? `a kernel ${isOlder(release(), since) ? `from ${since} on` : 'built with it'}`;
     const base = { name, ok: available, needed, why: evidence, since };
-    return mend === undefined || available ? base : { ...base, mend };
+    return available ? base : { ...base, mend };
   } catch (error) {
     return { name, ok: false, needed, why: messageOf(error) };
   }
@@ -179,6 +180,13 @@ function checkTool(tool: string, debianPackage: string): Check {
       mend,
     };
   }
+}
+
+/** Whether a kernel release is before a version such as `5.15`. */
+function isOlder(kernel: string, since: string): boolean {
+  const mine = parseVersion(kernel);
+  const first = parseVersion(since);
+  return mine.major < first.major || (mine.major === first.major && mine.minor < first.minor);
 }
 
 function messageOf(error: unknown): string {

@@ -204,6 +204,7 @@ function reporter(
         ? { touchedShare: pages.residentBytes / pages.pageBytes }
         : {}),
       ...(pages?.reusedBytes === undefined ? {} : { reusedBytes: pages.reusedBytes }),
+      ...(pages?.newBytes === undefined ? {} : { newBytes: pages.newBytes }),
       ...(touch ? { touch: { ...touch, frames: surroundings.frames(touch.stack) } } : {}),
       series: it.series,
       frames: surroundings.frames(it.stack),

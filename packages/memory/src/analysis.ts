@@ -60,6 +60,8 @@ export interface StackFinding {
   readonly touchedShare?: number;
   /** Resident bytes under them that were resident before; absent where faults were not whole. */
   readonly reusedBytes?: number;
+  /** Resident bytes under them that became resident in the window, whoever held them then. */
+  readonly newBytes?: number;
   readonly touch?: TouchReport;
   readonly series: Series;
   readonly frames: readonly Frame[];

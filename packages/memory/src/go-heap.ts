@@ -38,7 +38,7 @@ export function readGoHeapTrend(memory: readonly MemorySample[]): GoHeapTrend | 
   const marked = seriesOf(memory, sample => sample.goHeapMarkedBytes);
   const inUse = seriesOf(memory, sample => sample.goHeapInUseBytes);
   const lowest = marked ?? inUse;
-  if (lowest === undefined || memory.length < 3) return undefined;
+  if (lowest === undefined || lowest.value.length < 3) return undefined;
   const [first, middle, last] = minimaOfThirds(lowest) as [number, number, number];
   const retainedBytes = last - first;
   const spanSeconds = ((memory.at(-1)!.atNs - memory[0]!.atNs) / 1e9) * (2 / 3);

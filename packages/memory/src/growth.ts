@@ -70,14 +70,22 @@ export function splitGrowth(
   };
 }
 
-/** A series of one figure, or undefined when any sample lacks it. */
+/**
+ * A series of one figure, of the looks that have it: a program that was just started has no Go
+ * counters yet. Undefined when fewer than half of the looks, or fewer than two, have it.
+ */
 export function seriesOf(
   memory: readonly MemorySample[],
   read: (sample: MemorySample) => number | undefined,
 ): Series | undefined {
-  const value = memory.map(read);
-  if (memory.length > 0 && value.some(figure => figure === undefined)) return undefined;
-  return { atNs: memory.map(sample => sample.atNs), value: value as number[] };
+  const having = memory.filter(sample => read(sample) !== undefined);
+  if (memory.length > 0 && (having.length < 2 || having.length * 2 < memory.length)) {
+    return undefined;
+  }
+  return {
+    atNs: having.map(sample => sample.atNs),
+    value: having.map(sample => read(sample) as number),
+  };
 }
 
 function keptBytes(sample: MemorySample): number | undefined {
@@ -92,7 +100,7 @@ function keptBytes(sample: MemorySample): number | undefined {
  */
 function residentPart(heldBytes: number, pages: PageShare | undefined): number {
   if (pages === undefined || pages.pageBytes === 0) return heldBytes;
-  if (pages.reusedBytes !== undefined) return pages.residentBytes - pages.reusedBytes;
+  if (pages.newBytes !== undefined) return pages.newBytes;
   return Math.max(heldBytes * (pages.residentBytes / pages.pageBytes), 0);
 }
 

@@ -19,8 +19,10 @@ const BIRTH_SLACK_NS = 5e6;
 export interface PageShare {
   readonly pageBytes: number;
   readonly residentBytes: number;
-  /** Resident, and seen to be resident before; undefined where faults were not seen. */
+  /** Resident, and resident before what lives there now; absent where faults were not seen. */
   readonly reusedBytes?: number;
+  /** Resident, and not before the trace: a fault on it was seen, whoever held it then. */
+  readonly newBytes?: number;
 }
 
 /** Pages under everything that is alive, and of each stack asked for. */
@@ -50,8 +52,11 @@ export function takePageCensus(
       `take page census: reader answered for ${resident.length} of ${runs.pages} pages`,
     );
   }
-  const reused = faults && findReused(live, order, runs, resident, faults, surroundings.pageBytes);
-  return countByStack(live, order, runs, { resident, reused }, stacks, surroundings.pageBytes);
+  const marks =
+    faults === undefined
+      ? { resident }
+      : { resident, ...judgePages(live, order, runs, resident, faults, surroundings.pageBytes) };
+  return countByStack(live, order, runs, marks, stacks, surroundings.pageBytes);
 }
 
 /** Pages under live allocations as disjoint ascending runs, numbered through. */
@@ -107,15 +112,18 @@ function pageNumber(runs: Runs, address: number, pageBytes: number): number {
   return runs.first[run]! + Math.floor((address - runs.ranges.start[run]!) / pageBytes);
 }
 
-/** One byte per page: 1 where it is resident without a fault since its earliest living block. */
-function findReused(
+/**
+ * One byte per page: `reused` where it is resident without a fault since its earliest living
+ * block, `fresh` where it is resident and any fault on it was seen.
+ */
+function judgePages(
   live: LiveColumns,
   order: Uint32Array,
   runs: Runs,
   resident: Uint8Array,
   faults: FaultColumns,
   pageBytes: number,
-): Uint8Array {
+): { readonly reused: Uint8Array; readonly fresh: Uint8Array } {
   const earliest = new Float64Array(runs.pages).fill(Infinity);
   for (const row of order) {
     const at = live.atNs[row]!;
@@ -131,14 +139,19 @@ function findReused(
     const number = pageNumber(runs, faults.address[fault]!, pageBytes);
     if (number >= 0) lastFault[number] = Math.max(lastFault[number]!, faults.atNs[fault]!);
   }
-  return resident.map((present, page) =>
+  const reused = resident.map((present, page) =>
     present !== 0 && lastFault[page]! < earliest[page]! - BIRTH_SLACK_NS ? 1 : 0,
   );
+  const fresh = resident.map((present, page) =>
+    present !== 0 && lastFault[page] !== -Infinity ? 1 : 0,
+  );
+  return { reused, fresh };
 }
 
 interface PageMarks {
   readonly resident: Uint8Array;
-  readonly reused: Uint8Array | undefined;
+  readonly reused?: Uint8Array;
+  readonly fresh?: Uint8Array;
 }
 
 /** Counts each stack's distinct pages: rows come by address, so its pages come in order. */
@@ -150,9 +163,7 @@ function countByStack(
   stacks: readonly number[],
   pageBytes: number,
 ): PageCensus {
-  const tallies = new Map(
-    stacks.map(stack => [stack, { next: 0, pages: 0, resident: 0, reused: 0 }]),
-  );
+  const tallies = new Map(stacks.map(stack => [stack, { next: 0, ...NO_PAGES }]));
   for (const row of order) {
     const tally = tallies.get(live.stack[row]!);
     if (tally === undefined) continue;
@@ -160,22 +171,32 @@ function countByStack(
     const firstPage = pageNumber(runs, start, pageBytes);
     const endPage = firstPage + (end - start) / pageBytes;
     for (let page = Math.max(firstPage, tally.next); page < endPage; page++) {
-      tally.pages++;
-      tally.resident += marks.resident[page]! === 0 ? 0 : 1;
-      tally.reused += marks.reused?.[page] ?? 0;
+      countPage(tally, marks, page);
     }
     tally.next = Math.max(tally.next, endPage);
   }
-  const share = (pages: number, resident: number, reused: number): PageShare => ({
-    pageBytes: pages * pageBytes,
-    residentBytes: resident * pageBytes,
-    ...(marks.reused ? { reusedBytes: reused * pageBytes } : {}),
-  });
   const byStack = new Map<number, PageShare>();
-  for (const [stack, tally] of tallies) {
-    byStack.set(stack, share(tally.pages, tally.resident, tally.reused));
-  }
-  const resident = marks.resident.reduce((sum, present) => sum + (present === 0 ? 0 : 1), 0);
-  const reused = marks.reused?.reduce((sum, mark) => sum + mark, 0) ?? 0;
-  return { total: share(runs.pages, resident, reused), byStack };
+  for (const [stack, tally] of tallies) byStack.set(stack, shareOf(tally, marks, pageBytes));
+  const total = { ...NO_PAGES };
+  for (let page = 0; page < runs.pages; page++) countPage(total, marks, page);
+  return { total: shareOf(total, marks, pageBytes), byStack };
+}
+
+const NO_PAGES = { pages: 0, resident: 0, reused: 0, fresh: 0 };
+
+function countPage(tally: typeof NO_PAGES, marks: PageMarks, page: number): void {
+  tally.pages++;
+  tally.resident += marks.resident[page] === 0 ? 0 : 1;
+  tally.reused += marks.reused?.[page] ?? 0;
+  tally.fresh += marks.fresh?.[page] ?? 0;
+}
+
+function shareOf(tally: typeof NO_PAGES, marks: PageMarks, pageBytes: number): PageShare {
+  return {
+    pageBytes: tally.pages * pageBytes,
+    residentBytes: tally.resident * pageBytes,
+    ...(marks.reused
+      ? { reusedBytes: tally.reused * pageBytes, newBytes: tally.fresh * pageBytes }
+      : {}),
+  };
 }

@@ -138,6 +138,7 @@ function reportStack(it: StackFinding): ReportStack {
     bytesPerSecond: it.bytesPerSecond,
     touchedShare: it.touchedShare ?? null,
     reusedBytes: it.reusedBytes ?? null,
+    newBytes: it.newBytes ?? null,
     count: it.count,
     agedBytes: it.agedBytes,
     agedCount: it.agedCount,

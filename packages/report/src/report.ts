@@ -81,6 +81,7 @@ export interface ReportStack {
   readonly bytesPerSecond: number;
   readonly touchedShare: number | null;
   readonly reusedBytes: number | null;
+  readonly newBytes: number | null;
   readonly count: number;
   readonly agedBytes: number;
   readonly agedCount: number;

@@ -43,9 +43,12 @@ function drawPart(
   const last = series.at(-1)!;
   const cells = [formatBytes(first), formatBytes(last), signed(last - first)];
   const room = screen.width - LABEL - 3 * CELL - 3;
+  const span = Math.max(...series) - Math.min(...series);
+  // A line that moves by less than a hundredth is drawn flat: its shape would be noise.
+  const shape = span < 0.01 * Math.max(...series) ? series.map(() => 0) : series;
   screen.line(
     `  ${padEnd(name, LABEL - 2)}${cells.map(cell => padStart(cell, CELL)).join('')}` +
-      `   ${screen.paint.dim(screen.spark(series, room))}`,
+      `   ${screen.paint.dim(screen.spark(shape, room))}`,
   );
 }
 

@@ -25,32 +25,49 @@ export function drawProbes(screen: Screen, probes: readonly ReportProbe[]): void
   }
 }
 
-/** `malloc, free by uprobe (emulated); fault by fentry`: points that share a way share words. */
+/** `malloc, free by uprobe at entry (emulated)`: points that are seen in one way share the words. */
 function wayWords(probe: ReportProbe): string {
-  const ways = new Map<string, string[]>();
+  const ways = new Map<string, ReportPoint[]>();
   for (const point of probe.points) {
     if (!point.attached) continue;
     const way = wayOf(point);
-    ways.set(way, [...(ways.get(way) ?? []), point.point]);
+    ways.set(way, [...(ways.get(way) ?? []), point]);
   }
   if (ways.size === 0) return 'nothing is attached';
-  return [...ways].map(([way, points]) => `${nameList(points)} by ${way}`).join('; ');
+  return [...ways]
+    .map(([way, points]) => `${nameList(points)} by ${way}${costClasses(points)}`)
+    .join('; ');
 }
 
+const WAYS: Readonly<Record<string, string>> = {
+  cFunction: 'uprobe at entry',
+  cReturn: 'uprobe at return',
+  goEntry: 'uprobe at entry',
+  goReturn: 'uprobe at RET',
+  goCall: 'uprobe at the call',
+  rawTracepoint: 'raw tracepoint',
+  perfSoftware: 'perf event',
+};
+
+/** The kind in words, and the alternative's name where it says more than the point's. */
 function wayOf(point: ReportPoint): string {
-  const classes = [...new Set(point.sites.map(site => site.costClass))];
-  const own = point.alternative === null || point.alternative === point.kind;
-  const way = point.kind === null ? (point.alternative ?? 'an unnamed way') : point.kind;
-  const alternative = own || isSymbolOf(point) ? way : `${point.alternative} (${way})`;
-  return classes.length === 0 ? alternative : `${alternative}, ${classes.join(' and ')}`;
+  const kind = WAYS[point.kind ?? ''] ?? point.kind ?? 'an unnamed way';
+  const said = point.kind === 'cFunction' || point.kind === 'cReturn';
+  const name = point.alternative ?? '';
+  return said || name === '' || name === point.kind || name.replaceAll('-', ' ') === kind
+    ? kind
+    : `${name}, ${kind}`;
 }
 
-/** Alternatives of C functions are named after the function: the point's name says it already. */
-function isSymbolOf(point: ReportPoint): boolean {
-  return point.kind === 'cFunction' || point.kind === 'cReturn';
+function costClasses(points: readonly ReportPoint[]): string {
+  const classes = points.flatMap(point => point.sites.map(site => site.costClass));
+  const told = [...new Set(classes)].filter(name => name !== 'kernel');
+  return told.length === 0 ? '' : ` (${told.join(', ')})`;
 }
 
-function nameList(names: readonly string[]): string {
+/** The points that were hit most, by name. */
+function nameList(points: readonly ReportPoint[]): string {
+  const names = [...points].sort((a, b) => b.hits - a.hits).map(point => point.point);
   if (names.length <= 4) return names.join(', ');
   return `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }

@@ -69,12 +69,11 @@ function memoryWords(it: ReportStack): string {
   }
   if (it.touchedShare === null) parts.push('which of its pages are resident is not known');
   else parts.push(`${formatShare(it.touchedShare)} of its pages are resident`);
-  if (it.reusedBytes !== null && it.touchedShare !== null) {
-    parts.push(
-      it.reusedBytes === 0
-        ? 'all of them new to the process'
-        : `${formatBytes(it.reusedBytes)} of them were resident before (reused)`,
-    );
+  if (it.newBytes !== null && it.touchedShare !== null) {
+    parts.push(`${formatBytes(it.newBytes)} became resident in this window`);
+  }
+  if (it.reusedBytes !== null && it.reusedBytes > 0 && it.touchedShare !== null) {
+    parts.push(`${formatBytes(it.reusedBytes)} was resident when it was allocated (reused)`);
   }
   return parts.join('; ');
 }
