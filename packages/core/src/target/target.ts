@@ -38,7 +38,7 @@ export interface TargetInfo {
   readonly stripped: boolean;
   readonly pie: boolean;
   readonly goAbi: 0 | 1;
-  /** By which means the runtime's offsets are known, such as `exact table 1.26/x86_64`. */
+  /** By which means the runtime's offsets are known, such as `exact table 1.26.0/x86_64`. */
   readonly tableRung: string;
 }
 
@@ -220,7 +220,7 @@ export async function openTarget(pid: number): Promise<Target> {
       stripped: go.stripped,
       pie: go.pie,
       goAbi: go.goAbi,
-      tableRung: `exact table ${go.offsets.key}`,
+      tableRung: go.offsets.rung,
     };
     const tlsG = findTlsG(go, instructions);
     return new Target({ info, go, table, executable, memory, instructions, tlsG, counters });

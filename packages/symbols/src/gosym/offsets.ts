@@ -1,10 +1,11 @@
 /**
- * Runtime offsets of a Go release, from the generated tables. What a reader would get wrong: an
- * offset of a neighbouring release is not an answer; a release without a row is refused.
+ * Runtime offsets of a Go release, from the generated tables. What a reader would get wrong: even
+ * a patch release can move a field (1.24.6 moved m.ncgo), so rows are looked up by patch; and an
+ * offset of a neighbouring minor release is not an answer: one without a row is refused.
  */
 import type { Arch } from '../elf/index.js';
 import type { GoRelease } from './release.js';
-import { GO_OFFSETS } from './tables/offsets.js';
+import { GO_OFFSETS, GO_PATCHES } from './tables/offsets.js';
 
 /** A Go release, or one of its experiments, that the tables do not hold. */
 export class UnknownReleaseError extends Error {
@@ -20,8 +21,10 @@ export class UnknownReleaseError extends Error {
 
 /** Byte offsets of one release on one architecture. */
 export interface GoOffsets {
-  /** Key of the row, such as `1.26/x86_64`. */
+  /** Key of the row, such as `1.26.0/x86_64`: the patch release that it holds from. */
   readonly key: string;
+  /** By which means the row is known to hold for this release, in words for reports. */
+  readonly rung: string;
   /** Offset by `<runtime type>.<field>`; undefined where the release lacks the field. */
   get(field: string): number | undefined;
   /** The same, for fields that every release of the tables has; throws a RangeError otherwise. */
@@ -36,7 +39,25 @@ const MOVING_EXPERIMENTS: readonly string[] = ['staticlockranking'];
 
 /** The minor releases that the tables hold, ascending, such as `1.24`. */
 export function knownReleases(): string[] {
-  return [...new Set(Object.keys(GO_OFFSETS).map(key => key.slice(0, key.indexOf('/'))))];
+  return Object.keys(GO_PATCHES);
+}
+
+/** The row in force for a patch release: the last one that starts at or before it. */
+function rowFor(release: GoRelease, arch: Arch): string | undefined {
+  const patches = Object.hasOwn(GO_PATCHES, release.line) ? GO_PATCHES[release.line]! : [];
+  return patches
+    .filter(patch => patch <= release.patch)
+    .map(patch => `${release.line}.${patch}/${arch}`)
+    .findLast(key => Object.hasOwn(GO_OFFSETS, key));
+}
+
+/** The ladder's rung, by what was built of this minor release. */
+function rungFor(release: GoRelease, key: string): string {
+  const patches = GO_PATCHES[release.line]!;
+  if (patches.includes(release.patch)) return `exact table ${key}`;
+  const newer = patches.some(patch => patch > release.patch);
+  if (newer) return `table ${key}, unchanged on both sides`;
+  return `table ${key}, newer than the last patch that was read (${release.line}.${patches.at(-1)})`;
 }
 
 /**
@@ -44,14 +65,14 @@ export function knownReleases(): string[] {
  * where the tables do not hold it.
  */
 export function goOffsets(release: GoRelease, arch: Arch): GoOffsets {
-  const key = `${release.line}/${arch}`;
-  const row = Object.hasOwn(GO_OFFSETS, key) ? GO_OFFSETS[key] : undefined;
-  if (row === undefined) {
+  const key = rowFor(release, arch);
+  if (key === undefined) {
     throw new UnknownReleaseError(
       `go ${release.line} is not supported yet: no table of its runtime offsets`,
       `supported releases: ${knownReleases().join(', ')}`,
     );
   }
+  const row = GO_OFFSETS[key]!;
   const moving = release.experiments.find(name => MOVING_EXPERIMENTS.includes(name));
   if (moving !== undefined) {
     throw new UnknownReleaseError(
@@ -63,6 +84,7 @@ export function goOffsets(release: GoRelease, arch: Arch): GoOffsets {
     Object.hasOwn(row, field) ? row[field] : undefined;
   return {
     key,
+    rung: rungFor(release, key),
     get,
     need(field) {
       const offset = get(field);

@@ -26,8 +26,15 @@ const ARGUMENTS = [
   ['mheap', 'runtime.mheap_', 'runtime.(*mheap).alloc'],
 ] as const;
 
-/** Functions that pass those globals on; profile-guided builds inline the first into the next. */
-const CALLERS = ['runtime.(*mcache).allocLarge', 'runtime.mallocgcLarge', 'runtime.mallocgc'];
+/** Functions that pass those globals on; profile-guided builds inline some calls or callers. */
+const CALLERS = [
+  'runtime.(*mcache).allocLarge',
+  'runtime.mallocgcLarge',
+  'runtime.mallocgc',
+  'runtime.(*mcache).releaseAll',
+  'runtime.(*mcache).prepareForSweep',
+  'runtime.(*mheap).freeSpanLocked',
+];
 
 /** How far before a call its first argument may be loaded; real programs need three. */
 const ARGUMENT_DISTANCE = 8;
