@@ -18,14 +18,33 @@ struct sonde_regs {
 	__u64 lr;
 };
 
-/* What is known about the goroutine on whose behalf the current thread runs; all 0 if none. */
-struct sonde_goroutine {
+/*
+ * What is remembered of a thread that runs C code for a goroutine. As long as it is the same call
+ * into C, the goroutine waits and its frames cannot change, so they are walked once.
+ */
+struct sonde_thread {
+	/* The g in thread-local storage, which is m.g0, and its m. */
+	__u64 g;
+	__u64 m;
+	/* m.ncgocall and m.ncgo together name one call into C, also among nested ones. */
+	__u64 calls;
+	__u64 depth;
 	__u64 goid;
-	/* Frame pointer saved when the goroutine left for C code, 0 when there is no such call. */
+	/* Frame pointer and stack bounds that the goroutine left behind when it went into C. */
 	__u64 fp;
 	__u64 stack_lo;
 	__u64 stack_hi;
+	/* Hash of its frames. */
+	__u64 frames_hash;
 };
+
+/* Kernel thread id → what is known of that thread; the least recently seen one is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct sonde_thread);
+} sonde_threads SEC(".maps");
 
 /* Reads 8 bytes of the target; 0 on failure, which every caller must take for "unknown". */
 static __always_inline __u64 sonde_user_word(__u64 address)
@@ -120,54 +139,15 @@ static __always_inline __u64 sonde_goid(const struct pt_regs *ctx)
 	return g ? sonde_user_word(g + SONDE_TARGET->g_goid) : 0;
 }
 
-/* The most bytes of g and m that one read may take; above it, two reads. */
+/* The most bytes of a runtime struct that one read takes; what lies above costs another read. */
 #define SONDE_NEAR_BYTES 160
 
-/* The 8 bytes at `offset` of a g whose first SONDE_NEAR_BYTES bytes were read into `near`. */
+/* The 8 bytes at `base` + `offset`, of which the first SONDE_NEAR_BYTES were read into `near`. */
 static __always_inline __u64 sonde_field(const char *near, __u64 base, __u32 offset)
 {
 	if (offset <= SONDE_NEAR_BYTES - sizeof(__u64))
 		return *(const __u64 *)(near + offset);
 	return sonde_user_word(base + offset);
-}
-
-/*
- * The goroutine that called into the C code which the current thread runs. A helper call costs far
- * more than the bytes it copies, so each struct is read once and its fields are picked from that.
- */
-static __always_inline void sonde_goroutine_in_c(struct sonde_goroutine *goroutine)
-{
-	char near[SONDE_NEAR_BYTES] __attribute__((aligned(8)));
-	__u32 ncgo_offset = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg;
-	__u64 g, m, curg;
-	__u32 ncgo = 0;
-
-	goroutine->goid = goroutine->fp = 0;
-	goroutine->stack_lo = goroutine->stack_hi = 0;
-	g = sonde_g_of_thread();
-	if (!g)
-		return;
-	m = sonde_user_word(g + SONDE_TARGET->g_m);
-	if (!m)
-		return;
-	if (bpf_probe_read_user(near, sizeof(near), (void *)(m + SONDE_TARGET->m_curg)))
-		goto failed;
-	curg = *(const __u64 *)near;
-	if (ncgo_offset <= SONDE_NEAR_BYTES - sizeof(ncgo))
-		ncgo = *(const __u32 *)(near + ncgo_offset);
-	else
-		bpf_probe_read_user(&ncgo, sizeof(ncgo), (void *)(m + SONDE_TARGET->m_ncgo));
-	if (!ncgo || !curg)
-		return;
-	if (bpf_probe_read_user(near, sizeof(near), (void *)curg))
-		goto failed;
-	goroutine->goid = sonde_field(near, curg, SONDE_TARGET->g_goid);
-	goroutine->fp = sonde_field(near, curg, SONDE_TARGET->g_sched_bp);
-	goroutine->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
-	goroutine->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
-	return;
-failed:
-	sonde_loss(SONDE_LOSS_READ_FAILED);
 }
 
 #endif

@@ -37,62 +37,73 @@ static __always_inline __u64 sonde_mix(__u64 hash, __u64 pc)
 	return hash ^ (hash >> 29);
 }
 
+/* One step along frame pointers: the return address in `frame[1]`, the next frame in `frame[0]`. */
+enum sonde_step { SONDE_STEP_FRAME, SONDE_STEP_END, SONDE_STEP_FAILED };
+
+static __always_inline enum sonde_step sonde_step(__u64 frame[2], __u64 fp, __u64 lo, __u64 hi)
+{
+	if (fp < lo || fp >= hi)
+		return SONDE_STEP_END;
+	if (bpf_probe_read_user(frame, 2 * sizeof(__u64), (void *)fp))
+		return SONDE_STEP_FAILED;
+	frame[1] = sonde_code_address(frame[1]);
+	return frame[1] ? SONDE_STEP_FRAME : SONDE_STEP_END;
+}
+
 /*
- * Walks from `fp` while it stays in [lo, hi) and grows, after `first` (0: there is none). Fills
- * `stack` unless it is NULL, and returns the hash; 0 for a stack without frames.
+ * The hash of the return addresses from `fp` on, while it stays in [lo, hi) and grows; 0 if there is
+ * none. A global function, so that the verifier looks at it once and not at every call.
  */
-static __always_inline __u64 sonde_walk(__u64 first, __u64 fp, __u64 lo, __u64 hi,
-					struct sonde_stack *stack)
+__noinline __u64 sonde_frames_hash(__u64 fp, __u64 lo, __u64 hi)
 {
 	__u64 frame[2], hash = 0;
-	__u32 flags = SONDE_STACK_TRUNCATED;
-	__u32 count = 0;
 	int i;
 
-	if (first) {
-		hash = sonde_mix(hash, first);
-		if (stack)
-			stack->pc[0] = first;
-		count = 1;
-	}
 #pragma clang loop unroll(disable)
 	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
-		if (fp < lo || fp >= hi) {
-			flags = 0;
+		if (sonde_step(frame, fp, lo, hi) != SONDE_STEP_FRAME)
 			break;
-		}
-		if (bpf_probe_read_user(frame, sizeof(frame), (void *)fp)) {
-			flags = SONDE_STACK_READ_FAILED;
-			break;
-		}
-		frame[1] = sonde_code_address(frame[1]);
-		if (!frame[1]) {
-			flags = 0;
-			break;
-		}
 		hash = sonde_mix(hash, frame[1]);
-		/* Without `first`, the walk starts at index 0 and so ends one frame earlier. */
-		if (stack)
-			stack->pc[first ? i : i - 1] = frame[1];
-		count = first ? i + 1 : i;
 		/* Stacks grow down: a caller's frame lies above its callee's. */
 		lo = fp + 1;
 		fp = frame[0];
 	}
-	if (stack) {
-		stack->flags = flags;
-		stack->count = count;
+	return hash;
+}
+
+/* Writes `first`, if there is one, and the frames from `fp` on into an entry of `sonde_stacks`. */
+static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 first, __u64 fp,
+					     __u64 lo, __u64 hi)
+{
+	__u32 skip = first ? 0 : 1, flags = SONDE_STACK_TRUNCATED, count = 1 - skip;
+	enum sonde_step step;
+	__u64 frame[2];
+	int i;
+
+	stack->pc[0] = first;
+#pragma clang loop unroll(disable)
+	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
+		step = sonde_step(frame, fp, lo, hi);
+		if (step != SONDE_STEP_FRAME) {
+			flags = step == SONDE_STEP_FAILED ? SONDE_STACK_READ_FAILED : 0;
+			break;
+		}
+		stack->pc[i - skip] = frame[1];
+		count = i + 1 - skip;
+		lo = fp + 1;
+		fp = frame[0];
 	}
-	return count && !hash ? 1 : hash;
+	stack->flags = flags;
+	stack->count = count;
 }
 
 /*
- * The id under which `sonde_stacks` holds this stack, 0 if it has no frames or the map is full.
- * A global function, so that the verifier looks at it once and not at every call.
+ * The id under which `sonde_stacks` holds the stack of `first` (0: there is none) and the frames from
+ * `fp` on, whose hash is `frames_hash`. 0 if it is empty, or if the map is full.
  */
-__noinline __u64 sonde_stack_id(__u64 first, __u64 fp, __u64 lo, __u64 hi)
+__noinline __u64 sonde_keep_stack(__u64 frames_hash, __u64 first, __u64 fp, __u64 lo, __u64 hi)
 {
-	__u64 id = sonde_walk(first, fp, lo, hi, NULL);
+	__u64 id = first ? sonde_mix(frames_hash, first) : frames_hash;
 	struct sonde_stack *stack;
 	__u32 zero = 0;
 	long error;
@@ -110,8 +121,14 @@ __noinline __u64 sonde_stack_id(__u64 first, __u64 fp, __u64 lo, __u64 hi)
 		sonde_loss(SONDE_LOSS_STACK_LOST);
 		return 0;
 	}
-	sonde_walk(first, fp, lo, hi, stack);
+	sonde_fill_stack(stack, first, fp, lo, hi);
 	return id;
+}
+
+/* The stack of `first` and all frames from `fp` on. */
+static __always_inline __u64 sonde_stack_from(__u64 first, __u64 fp)
+{
+	return sonde_keep_stack(sonde_frames_hash(fp, 1, ~0ULL), first, fp, 1, ~0ULL);
 }
 
 /* The stack at the first or the last instruction of a Go function: its caller comes first. */
@@ -120,7 +137,7 @@ static __always_inline __u64 sonde_stack_at_edge(const struct pt_regs *ctx)
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_id(sonde_caller(&regs), regs.fp, 1, ~0ULL);
+	return sonde_stack_from(sonde_caller(&regs), regs.fp);
 }
 
 /* The stack inside a Go function that has set up its frame: its caller comes first. */
@@ -129,13 +146,81 @@ static __always_inline __u64 sonde_stack_in_body(const struct pt_regs *ctx)
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_id(0, regs.fp, 1, ~0ULL);
+	return sonde_stack_from(0, regs.fp);
 }
 
-/* The stack of C code that Go called: one C address, then the Go frames of that goroutine. */
-static __always_inline __u64 sonde_stack_in_c(__u64 first, const struct sonde_goroutine *goroutine)
+/* The entry of the current thread in `sonde_threads`, with the m of this g; NULL if there is none. */
+static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 {
-	return sonde_stack_id(first, goroutine->fp, goroutine->stack_lo, goroutine->stack_hi);
+	__u32 id = (__u32)bpf_get_current_pid_tgid();
+	struct sonde_thread *thread = bpf_map_lookup_elem(&sonde_threads, &id);
+	struct sonde_thread fresh = {};
+
+	if (!thread) {
+		bpf_map_update_elem(&sonde_threads, &id, &fresh, BPF_NOEXIST);
+		thread = bpf_map_lookup_elem(&sonde_threads, &id);
+		if (!thread) {
+			sonde_loss(SONDE_LOSS_MAP_FULL);
+			return NULL;
+		}
+	}
+	if (thread->g != g) {
+		thread->calls = 0;
+		thread->m = sonde_user_word(g + SONDE_TARGET->g_m);
+		thread->g = g;
+	}
+	return thread->m ? thread : NULL;
+}
+
+/*
+ * The thread with the goroutine that called into the C code which it runs; NULL if none did. A helper
+ * call costs far more than the bytes it copies, so each struct of the runtime is read once.
+ */
+static __always_inline struct sonde_thread *sonde_thread_in_c(void)
+{
+	char near[SONDE_NEAR_BYTES] __attribute__((aligned(8)));
+	/* runtime/runtime2.go, type m: ncgocall uint64, then ncgo int32; the same since Go 1.15. */
+	__u32 calls_at = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg - sizeof(__u64);
+	__u64 g = sonde_g_of_thread(), curg, calls, m;
+	struct sonde_thread *thread;
+	__u32 depth;
+
+	thread = g ? sonde_thread_of(g) : NULL;
+	if (!thread)
+		return NULL;
+	m = thread->m + SONDE_TARGET->m_curg;
+	if (bpf_probe_read_user(near, sizeof(near), (void *)m))
+		goto failed;
+	curg = *(const __u64 *)near;
+	calls = sonde_field(near, m, calls_at);
+	depth = (__u32)sonde_field(near, m, calls_at + sizeof(__u64));
+	if (!depth || !curg)
+		return NULL;
+	if (calls && thread->calls == calls && thread->depth == depth)
+		return thread;
+	thread->calls = 0;
+	if (bpf_probe_read_user(near, sizeof(near), (void *)curg))
+		goto failed;
+	thread->goid = sonde_field(near, curg, SONDE_TARGET->g_goid);
+	thread->fp = sonde_field(near, curg, SONDE_TARGET->g_sched_bp);
+	thread->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
+	thread->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
+	thread->frames_hash = sonde_frames_hash(thread->fp, thread->stack_lo, thread->stack_hi);
+	thread->depth = depth;
+	thread->calls = calls;
+	return thread;
+failed:
+	sonde_loss(SONDE_LOSS_READ_FAILED);
+	return NULL;
+}
+
+/* The stack of C code: one C address, then the Go frames of the thread's goroutine, if any. */
+static __always_inline __u64 sonde_stack_in_c(__u64 first, const struct sonde_thread *thread)
+{
+	if (!thread)
+		return sonde_keep_stack(0, first, 0, 1, 1);
+	return sonde_keep_stack(thread->frames_hash, first, thread->fp, thread->stack_lo,
+				thread->stack_hi);
 }
 
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */
@@ -175,7 +260,6 @@ static __always_inline bool sonde_task_regs(void *ctx, struct sonde_regs *regs)
 /* The user stack of the current task, from a program that runs on a kernel event. */
 static __always_inline __u64 sonde_stack_of_task(void *ctx)
 {
-	struct sonde_goroutine goroutine;
 	struct sonde_regs regs;
 
 	if (!sonde_task_regs(ctx, &regs) && !regs.ip) {
@@ -183,9 +267,8 @@ static __always_inline __u64 sonde_stack_of_task(void *ctx)
 		return 0;
 	}
 	if (regs.ip >= SONDE_TARGET->go_text_start && regs.ip < SONDE_TARGET->go_text_end)
-		return sonde_stack_id(regs.ip + 1, regs.fp, 1, ~0ULL);
-	sonde_goroutine_in_c(&goroutine);
-	return sonde_stack_in_c(regs.ip + 1, &goroutine);
+		return sonde_stack_from(regs.ip + 1, regs.fp);
+	return sonde_stack_in_c(regs.ip + 1, sonde_thread_in_c());
 }
 
 #endif

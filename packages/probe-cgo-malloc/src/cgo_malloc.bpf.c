@@ -133,7 +133,7 @@ static __always_inline void read_arguments(struct pt_regs *ctx, struct cgo_mallo
 SEC("uprobe")
 int alloc_enter(struct pt_regs *ctx)
 {
-	struct sonde_goroutine goroutine;
+	struct sonde_thread *thread;
 	struct cgo_malloc_call *call;
 	struct cgo_malloc_totals *total;
 	struct sonde_regs regs;
@@ -166,9 +166,9 @@ int alloc_enter(struct pt_regs *ctx)
 	call->stack_pointer = regs.sp;
 	call->entered_ns = bpf_ktime_get_ns();
 	read_arguments(ctx, call);
-	sonde_goroutine_in_c(&goroutine);
-	call->goid = goroutine.goid;
-	call->stack = sonde_stack_in_c(sonde_caller(&regs), &goroutine);
+	thread = sonde_thread_in_c();
+	call->goid = thread ? thread->goid : 0;
+	call->stack = sonde_stack_in_c(sonde_caller(&regs), thread);
 	/* Between here and the return another thread may get the old address. */
 	call->old_known = false;
 	if (aggregating() && call->old_address)
