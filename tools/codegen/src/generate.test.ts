@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { generateFramework, generateProbe, repositoryRoot, staleFiles } from './generate.js';
 
+// Printing twice is seconds of work on an idle machine, more in the middle of a build.
+t.setTimeout(120_000);
+
 const PACKAGES = fileURLToPath(new URL('../../../packages', import.meta.url));
 const probes = readdirSync(PACKAGES)
   .filter(name => name.startsWith('probe-'))
