@@ -119,8 +119,8 @@ function printTables(rows) {
     '/**',
     ' * Byte offsets of Go runtime fields per `<release>/<architecture>`, as compiled. A row holds',
     ' * from that patch release on until the next row of the same minor release. A key is',
-    ' * `<runtime type>.<field>`; `sizeof` is the size of the type; an absent key is a field that the',
-    ' * release does not have.',
+    ' * `<runtime type>.<field>`; `sizeof` is the size of the type; an absent key is a field that',
+    ' * the release does not have.',
     ' */',
     'export const GO_OFFSETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {',
   ];

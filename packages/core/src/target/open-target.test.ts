@@ -101,7 +101,8 @@ t.test('a process of another user', { skip: noNobody() }, async t => {
     openTarget(${process.pid}).catch(e => console.log(e.name, e.message, '|', e.hint));`;
   t.equal(
     asNobody(code).trim(),
-    `UsageError open target ${process.pid}: no right to read the process | run as root: sudo sonde …`,
+    `UsageError open target ${process.pid}: no right to read the process | ` +
+      'run as root: sudo sonde …',
   );
 });
 

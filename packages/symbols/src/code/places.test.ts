@@ -108,7 +108,8 @@ function objdump(release: string, binary: string, pattern: string): [string, num
 }
 
 const FUNCTIONS =
-  '^runtime\\.(mallocgc|mallocgcLarge|\\(\\*mcache\\)\\.allocLarge|mProf_Malloc|freeSpecial|gcSweep)$';
+  '^runtime\\.(mallocgc|mallocgcLarge|\\(\\*mcache\\)\\.allocLarge|' +
+  'mProf_Malloc|freeSpecial|gcSweep)$';
 
 for (const release of FIXTURE_RELEASES) {
   const skip = goRoot(release) === undefined ? `${release} cannot be fetched here` : false;

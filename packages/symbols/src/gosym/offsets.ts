@@ -57,7 +57,8 @@ function rungFor(release: GoRelease, key: string): string {
   if (patches.includes(release.patch)) return `exact table ${key}`;
   const newer = patches.some(patch => patch > release.patch);
   if (newer) return `table ${key}, unchanged on both sides`;
-  return `table ${key}, newer than the last patch that was read (${release.line}.${patches.at(-1)})`;
+  const last = `${release.line}.${patches.at(-1)}`;
+  return `table ${key}, newer than the last patch that was read (${last})`;
 }
 
 /**

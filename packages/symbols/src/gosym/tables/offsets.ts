@@ -10,8 +10,8 @@ export const GO_PATCHES: Readonly<Record<string, readonly number[]>> = {
 /**
  * Byte offsets of Go runtime fields per `<release>/<architecture>`, as compiled. A row holds
  * from that patch release on until the next row of the same minor release. A key is
- * `<runtime type>.<field>`; `sizeof` is the size of the type; an absent key is a field that the
- * release does not have.
+ * `<runtime type>.<field>`; `sizeof` is the size of the type; an absent key is a field that
+ * the release does not have.
  */
 export const GO_OFFSETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   '1.24.0/x86_64': {
