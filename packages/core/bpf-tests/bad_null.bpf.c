@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* A program that every verifier refuses: it uses a map's value without asking whether it is there. */
+/* A program that every verifier refuses: it uses a map's value unasked. */
 #include "sonde_kernel.bpf.h"
 
 struct {

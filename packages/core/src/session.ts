@@ -297,7 +297,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 }
 
-/** Every probe needs the ring; and without the right to make one, nothing else would work either. */
+/** Every probe needs the ring; without the right to make one, nothing else would work. */
 function checkRing(target: SessionTarget, features: Features): void {
   const { name, since, available, evidence, hint } = features.get('ringBuffer');
   if (available) return;
@@ -315,8 +315,9 @@ function checkPidNamespace(target: SessionTarget, features: Features): void {
   if (BigInt(target.config()['pidnsIno'] ?? 0) === 0n) return;
   const { name, since, available, evidence } = features.get('pidNamespace');
   if (available) return;
+  const lack = `${name} (Linux ${since}) is not available: ${evidence}`;
   throw new UnsupportedError(
-    `trace ${target.info.pid} within a pid namespace: ${name} (Linux ${since}) is not available: ${evidence}`,
+    `trace ${target.info.pid} within a pid namespace: ${lack}`,
     { feature: name, since },
     { hint: 'run in the initial pid namespace, e.g. with docker run --pid=host' },
   );
@@ -341,8 +342,8 @@ export async function startSession<T extends SessionTarget>(
 /**
  * Opens the target and attaches every probe. Register handlers right after it resolves, before
  * anything else is awaited: records are delivered from the next turn of the event loop on. Throws
- * UsageError (bad pid, rights, names), UnsupportedError (kernel or Go release), LoadError (an object
- * was refused); nothing is left attached then.
+ * UsageError (bad pid, rights, names), UnsupportedError (kernel or Go release), LoadError (the
+ * kernel refused an object); nothing is left attached then.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const target: Target = await openTarget(options.pid);

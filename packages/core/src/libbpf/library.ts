@@ -77,11 +77,14 @@ const LIBBPF_DECLARATIONS = {
   bpf_program__set_expected_attach_type:
     'int bpf_program__set_expected_attach_type(void *prog, int type)',
   bpf_program__attach_uprobe_opts:
-    'void *bpf_program__attach_uprobe_opts(void *prog, int pid, const char *path, size_t offset, sonde_uprobe_options *opts)',
+    'void *bpf_program__attach_uprobe_opts(void *prog, int pid, const char *path, ' +
+    'size_t offset, sonde_uprobe_options *opts)',
   bpf_program__attach_kprobe_opts:
-    'void *bpf_program__attach_kprobe_opts(void *prog, const char *function, sonde_kprobe_options *opts)',
+    'void *bpf_program__attach_kprobe_opts(void *prog, const char *function, ' +
+    'sonde_kprobe_options *opts)',
   bpf_program__attach_tracepoint_opts:
-    'void *bpf_program__attach_tracepoint_opts(void *prog, const char *category, const char *name, sonde_cookie_options *opts)',
+    'void *bpf_program__attach_tracepoint_opts(void *prog, const char *category, ' +
+    'const char *name, sonde_cookie_options *opts)',
   bpf_program__attach_raw_tracepoint:
     'void *bpf_program__attach_raw_tracepoint(void *prog, const char *name)',
   bpf_program__attach_perf_event_opts:
@@ -89,14 +92,16 @@ const LIBBPF_DECLARATIONS = {
   bpf_program__attach_trace: 'void *bpf_program__attach_trace(void *prog)',
   bpf_link__destroy: 'int bpf_link__destroy(void *link)',
   bpf_map_create:
-    'int bpf_map_create(int type, const char *name, uint32 key, uint32 value, uint32 max, void *opts)',
+    'int bpf_map_create(int type, const char *name, uint32 key, uint32 value, uint32 max, ' +
+    'void *opts)',
   bpf_map_lookup_elem: 'int bpf_map_lookup_elem(int fd, const void *key, void *value)',
   bpf_map_update_elem:
     'int bpf_map_update_elem(int fd, const void *key, const void *value, uint64 flags)',
   bpf_map_delete_elem: 'int bpf_map_delete_elem(int fd, const void *key)',
   bpf_map_get_next_key: 'int bpf_map_get_next_key(int fd, const void *key, void *next)',
   bpf_map_lookup_batch:
-    'int bpf_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, void *count, void *opts)',
+    'int bpf_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, ' +
+    'void *count, void *opts)',
 } as const;
 
 /** The functions of the C library behind the raw system calls. */

@@ -220,12 +220,18 @@ export function attachPageFaultEvents(
   };
 }
 
+/** On success libbpf owns the event and closes it with the link. */
 function attachPerfDescriptor(object: BpfObject, program: string, fd: number): Link {
   const call: NativeFunction = libbpf().bpf_program__attach_perf_event_opts;
-  return attach(`attach ${program} to a perf event`, program, () =>
-    call(object.programPointer(program), fd, {
-      sz: libbpfOptionSizes().cookie,
-      bpf_cookie: 0n,
-    }),
-  );
+  try {
+    return attach(`attach ${program} to a perf event`, program, () =>
+      call(object.programPointer(program), fd, {
+        sz: libbpfOptionSizes().cookie,
+        bpf_cookie: 0n,
+      }),
+    );
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
 }

@@ -151,7 +151,7 @@ function readBatches(map: MapHandle, stride: number, rows: Rows): boolean {
   }
 }
 
-/** Key by key, bounded by the map's size: a row deleted meanwhile restarts get_next_key at first. */
+/** Key by key, bounded by the map's size: get_next_key of a deleted key starts over. */
 function readOneByOne(map: MapHandle, stride: number, rows: Rows): void {
   let key: Uint8Array | null = null;
   for (let step = 0; step <= 2 * map.maxEntries; step++) {

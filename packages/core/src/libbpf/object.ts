@@ -9,16 +9,16 @@ import { foreignView, NativeMemory } from './memory.js';
 import type { MapHandle } from './maps.js';
 import { listenToLibbpf } from './print.js';
 
-/** Room for a verifier log: untouched pages cost nothing, a log that does not fit is cut. */
-const LOG_BYTES = 16 << 20;
+/** Room for a verifier log: libbpf's own maximum. Untouched pages cost nothing. */
+const LOG_BYTES = 0xff_ffff;
 
-/** A map of an object, before or after load. */
+/** A map as the file declares it; libbpf knows it by address, before and after load. */
 export interface ObjectMap {
   readonly name: string;
   readonly pointer: Pointer;
 }
 
-/** A program of an object. */
+/** A function of the file with a section of its own; libbpf knows it by address. */
 export interface ObjectProgram {
   readonly name: string;
   readonly pointer: Pointer;

@@ -146,7 +146,7 @@ export function createUprobeMultiLink(target: UprobeMultiTarget): number {
   }
 }
 
-/** Attaches a BPF program to a perf event as a link (kernel 5.15). Returns the link's descriptor. */
+/** Attaches a program to a perf event as a link (5.15); returns the link's descriptor. */
 export function createPerfLink(programFd: number, perfFd: number, cookie: bigint): number {
   const attr = new NativeMemory(64);
   try {
@@ -213,7 +213,7 @@ export interface PerfEvent {
 
 const PERF_FLAG_FD_CLOEXEC = 8;
 
-/** perf_event_open(2) with close-on-exec; the event counts from the start. Throws SystemCallError. */
+/** perf_event_open(2), close-on-exec, counting from the start. Throws SystemCallError. */
 export function openPerfEvent(event: PerfEvent): number {
   const attr = new NativeMemory(112); // PERF_ATTR_SIZE_VER5, kernel 4.1
   try {

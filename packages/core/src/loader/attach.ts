@@ -67,8 +67,9 @@ export function requireFeature(attach: AttachIr, features: Features): void {
   };
   const found = features.get(needs[attach.kind]);
   if (found.available) return;
+  const lack = `${found.name} (Linux ${found.since}) is not available: ${found.evidence}`;
   throw new UnsupportedError(
-    `attach ${attach.name}: ${found.name} (Linux ${found.since}) is not available: ${found.evidence}`,
+    `attach ${attach.name}: ${lack}`,
     { feature: found.name, since: found.since },
     found.hint === undefined ? {} : { hint: found.hint },
   );

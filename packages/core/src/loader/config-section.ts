@@ -78,9 +78,8 @@ function writeTarget(view: DataView, base: number, values: TargetConfig): void {
 export function writeConfig(section: DataView, ir: ProbeIr, config: ProbeConfig): void {
   const { config: struct } = ir;
   if (section.byteLength < struct.sizeBytes) {
-    throw new LoadError(
-      `load probe ${ir.name}: section ${CONFIG_SECTION} has ${section.byteLength} bytes, not ${struct.sizeBytes}`,
-    );
+    const sizes = `${section.byteLength} bytes, not ${struct.sizeBytes}`;
+    throw new LoadError(`load probe ${ir.name}: section ${CONFIG_SECTION} has ${sizes}`);
   }
   checkSchemaHash(section, ir);
   writeTarget(section, field(struct, 'target').offsetBytes, config.target);

@@ -1,5 +1,5 @@
 /**
- * The smallest useful BPF program, written as instructions: it adds one to a counter. Self tests and
+ * The smallest useful BPF program, as instructions: it adds one to a counter. Self tests and
  * calibration use it, so that neither needs a compiler or an object file. The fact that is easy to
  * get wrong: it counts every process's hits; the attachment must do the limiting.
  */

@@ -36,7 +36,7 @@ t.test("another schema's object is refused before the kernel sees it", { skip },
   const foreign = 'f'.repeat(32);
   t.throws(() => loadProbe(plan(fixtureBytes(foreign)), new Set()), {
     name: 'LoadError',
-    message: `load probe fixture: its object carries schema hash ${foreign}, the decoder ${FIXTURE_IR.hash}`,
+    message: new RegExp(`carries schema hash ${foreign}, the decoder ${FIXTURE_IR.hash}$`),
     hint: /rebuild/,
   });
 });

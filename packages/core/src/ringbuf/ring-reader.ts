@@ -81,19 +81,29 @@ export interface RingReaderOptions {
   readonly acquireHeaders?: boolean;
 }
 
-/** The one consumer of a ring. After close() every method is a no-op that returns 0. */
+/**
+ * The one consumer of a ring. After close() every method is a no-op that returns 0. Two ways to
+ * read: `step` and `drain` call a handler for each record; a hot loop over `begin`, `next` and
+ * `commit` costs half of that, because nothing stands between its own code and the record.
+ */
 export class RingReader {
   readonly #memory: RingMemory;
   readonly #consumerPosition: BigUint64Array;
   readonly #producerPosition: Uint32Array;
   readonly #headers: Uint32Array;
-  readonly #view: DataView;
-  readonly #mask: number;
+  readonly #wordMask: number;
   readonly #acquire: boolean;
   #position: number;
+  /** Of the open step: the next record's header, and bytes up to the step's end. */
+  #word = 0;
+  #leftBytes = 0;
+  #openedBytes = 0;
+  #lengthBytes = 0;
   #reading = false;
   #closed = false;
   #discarded = 0;
+  /** The ring's bytes, twice in a row; what `next` returns is an offset into it. */
+  readonly view: DataView;
 
   /** Takes over `memory`; its size must be a power of two, as the kernel demands. */
   constructor(memory: RingMemory, options: RingReaderOptions = {}) {
@@ -105,8 +115,8 @@ export class RingReader {
     this.#consumerPosition = new BigUint64Array(memory.consumer, 0, 1);
     this.#producerPosition = new Uint32Array(memory.producer, 0, 2);
     this.#headers = new Uint32Array(memory.producer, dataOffsetBytes, (2 * sizeBytes) / 4);
-    this.#view = new DataView(memory.producer, dataOffsetBytes, 2 * sizeBytes);
-    this.#mask = sizeBytes - 1;
+    this.view = new DataView(memory.producer, dataOffsetBytes, 2 * sizeBytes);
+    this.#wordMask = sizeBytes / 4 - 1;
     this.#acquire = options.acquireHeaders ?? process.arch !== 'x64';
     this.#position = Number(Atomics.load(this.#consumerPosition, 0));
   }
@@ -123,6 +133,59 @@ export class RingReader {
     return (Atomics.load(this.#producerPosition, 0) - (this.#position % TWO_32)) >>> 0;
   }
 
+  /** Payload bytes of the record that `next` returned last. */
+  get lengthBytes(): number {
+    return this.#lengthBytes;
+  }
+
+  /**
+   * Opens a step over at most `maxBytes` of records; `commit` must follow, in a `finally`. Throws
+   * Error inside an open step.
+   */
+  begin(maxBytes: number = STEP_BYTES): void {
+    if (this.#reading) throw new Error('read ring: a record handler tried to read the ring');
+    this.#reading = true;
+    this.#leftBytes = this.#openedBytes = Math.min(this.availableBytes, maxBytes);
+    this.#word = ((this.#position % TWO_32) >>> 2) & this.#wordMask;
+  }
+
+  /**
+   * Offset in `view` of the next record's payload; -1 at the step's end and at a record that is
+   * still being written. The bytes are the ring itself and are overwritten after `commit`.
+   */
+  next(): number {
+    // Words, not bytes, and a position inside the ring: all of it stays in 32-bit integers.
+    while (this.#leftBytes > 0) {
+      const word = this.#word;
+      const header = this.#acquire
+        ? Atomics.load(this.#headers, word)
+        : (this.#headers[word] as number);
+      if ((header & BUSY) !== 0) return -1;
+      const length = header & LENGTH;
+      const advance = (length + HEADER_BYTES + 7) & ~7;
+      this.#word = (word + (advance >>> 2)) & this.#wordMask;
+      this.#leftBytes -= advance;
+      if ((header & DISCARDED) === 0) {
+        this.#lengthBytes = length;
+        return (word << 2) + HEADER_BYTES;
+      }
+      this.#discarded++;
+    }
+    return -1;
+  }
+
+  /** Ends the step: gives the space of what was read back. False when that was nothing. */
+  commit(): boolean {
+    if (!this.#reading) return false;
+    const used = this.#openedBytes - this.#leftBytes;
+    this.#reading = false;
+    this.#leftBytes = this.#openedBytes = 0;
+    this.#position += used;
+    if (used > 0) Atomics.store(this.#consumerPosition, 0, BigInt(this.#position));
+    if (this.#closed) this.#memory.release();
+    return used > 0;
+  }
+
   /**
    * Hands up to `maxBytes` of records to `handler` and gives their space back. Returns how many
    * records it handed over: 0 when there are none, or when the first is still being written. If the
@@ -130,37 +193,15 @@ export class RingReader {
    */
   step(handler: RecordHandler, maxBytes: number = STEP_BYTES): number {
     if (this.#closed) return 0;
-    if (this.#reading) throw new Error('read ring: a record handler tried to read the ring');
-    const headers = this.#headers;
-    const view = this.#view;
-    const mask = this.#mask;
-    const acquire = this.#acquire;
-    const limit = Math.min(this.availableBytes, maxBytes);
-    let low = this.#position % TWO_32;
-    let used = 0;
     let records = 0;
-    this.#reading = true;
+    this.begin(maxBytes);
     try {
-      while (used < limit) {
-        const at = (low & mask) >>> 0;
-        const header = acquire ? Atomics.load(headers, at >>> 2) : (headers[at >>> 2] as number);
-        if (header >= BUSY) break;
-        const length = header & LENGTH;
-        const advance = (length + HEADER_BYTES + 7) & ~7;
-        low = (low + advance) >>> 0;
-        used += advance;
-        if ((header & DISCARDED) !== 0) {
-          this.#discarded++;
-          continue;
-        }
+      for (let offset = this.next(); offset >= 0; offset = this.next()) {
         records++;
-        handler(view, at + HEADER_BYTES, length);
+        handler(this.view, offset, this.#lengthBytes);
       }
     } finally {
-      this.#reading = false;
-      this.#position += used;
-      if (used > 0) Atomics.store(this.#consumerPosition, 0, BigInt(this.#position));
-      if (this.#closed) this.#memory.release();
+      this.commit();
     }
     return records;
   }

@@ -195,10 +195,10 @@ export class ProbeAttacher {
     const sites = sitesOf(candidate, this.#nextSite);
     if (this.#nextSite + sites.length > SITES_MAX) {
       const { name, program } = candidate.attach;
-      throw new LoadError(
-        `attach ${name}: ${sites.length} places, but ${SITES_MAX - this.#nextSite} site ids are left`,
-        { program },
-      );
+      const left = SITES_MAX - this.#nextSite;
+      throw new LoadError(`attach ${name}: ${sites.length} places, but only ${left} site ids`, {
+        program,
+      });
     }
     this.#nextSite += sites.length;
     for (const site of sites) this.#nameSite(site, plan.index);
@@ -207,7 +207,7 @@ export class ProbeAttacher {
 
   /**
    * `sonde_sites` is keyed by the probed address, or by the point's index where a program cannot
-   * see that address: in the kernel, and at a return, where the instruction pointer is the caller's.
+   * see that address: in the kernel, and at a return, whose instruction pointer is the caller's.
    */
   #nameSite(site: AttachedSite, pointIndex: number): void {
     const id = new Uint32Array([site.siteId]);

@@ -41,8 +41,9 @@ function sumByGroup(costs: readonly PointCost[]): PointCost[] {
 }
 
 /**
- * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one CPU,
- * the dearest group is to be detached. Returns undefined when all is well or the interval is short.
+ * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one
+ * CPU, the dearest group is to be detached. Returns undefined when all is well or the interval is
+ * short.
  */
 export function judge(
   costs: readonly PointCost[],

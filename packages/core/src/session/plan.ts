@@ -26,7 +26,7 @@ export interface PointPlan {
   readonly failures: readonly FailedAlternative[];
 }
 
-/** Turns what an alternative threw into a line of the report. Other errors are our own: rethrown. */
+/** Turns what an alternative threw into a line of the report. Errors of our own are rethrown. */
 export function failedAlternative(attach: AttachIr, error: unknown): FailedAlternative {
   const known =
     error instanceof LoadError || error instanceof UnsupportedError || error instanceof UsageError;
@@ -103,8 +103,9 @@ function withoutTaken(candidate: Candidate, taken: Set<string>): Candidate {
 }
 
 /**
- * Plans every attach point of a probe that is neither skipped nor switched off. Throws UsageError for names that the
- * probe does not have; whether a required point is left without candidates shows at attach.
+ * Plans every attach point of a probe that is neither skipped nor switched off. Throws UsageError
+ * for names that the probe does not have; whether a required point is left without candidates
+ * shows at attach.
  */
 export function planProbe(
   request: ProbeRequest,

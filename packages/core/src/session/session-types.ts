@@ -32,7 +32,7 @@ export interface ProbeRequest {
   readonly skipPoints?: readonly string[];
 }
 
-/** Options of a session. */
+/** What to trace, by which probes, and how much it may cost; most has a default. */
 export interface SessionOptions {
   /** Target's pid in this process's namespace. */
   readonly pid: number;
@@ -97,7 +97,7 @@ export interface AttachedPoint {
   detachReason?: string;
 }
 
-/** A probe of the session. */
+/** How one probe came out: its mode, the numbers of its events, and every attach point. */
 export interface AttachedProbe {
   readonly name: string;
   readonly mode: 'stream' | 'aggregate';
@@ -123,7 +123,7 @@ export interface Losses extends LossCounts {
   readonly probes: Readonly<Record<string, LossCounts>>;
 }
 
-/** One action of the brake. */
+/** An attach point that was given up because tracing cost too much, with time and reason. */
 export interface BrakeAction {
   readonly atNs: bigint;
   readonly probe: string;
@@ -144,7 +144,7 @@ export interface TracingCost {
   readonly brake: readonly BrakeAction[];
 }
 
-/** How a session ended. */
+/** Why nothing is attached any more; `error` only where the reason is one. */
 export interface SessionEnd {
   readonly reason: 'target-exited' | 'aborted' | 'stopped' | 'error';
   readonly error?: Error;

@@ -1,6 +1,6 @@
 /**
- * Small BPF objects and a small C program, compiled when a test needs them. The fact that is easy to
- * get wrong: a skip must be earned. hostLane() says why BPF cannot run here, and throws where a
+ * Small BPF objects and a small C program, compiled when a test needs them. The fact that is easy
+ * to get wrong: a skip must be earned. hostLane() says why BPF cannot run here, and throws where a
  * kernel that should have ring buffers has none.
  */
 import { execFileSync } from 'node:child_process';
