@@ -30,7 +30,7 @@ const OPTIONS = {
   results: { type: 'string' },
   jobs: { type: 'string' },
   out: { type: 'string' },
-  'suite-timeout': { type: 'string', default: '300' },
+  'suite-timeout': { type: 'string', default: '600' },
 } as const;
 
 /** Returns the folders of the named projects, or of every probe. */

@@ -99,6 +99,14 @@ export async function programFiles(folder: string): Promise<PayloadFile[]> {
   return files;
 }
 
+/** Where a third-party package goes: beside each copy of the package of ours that it is nested in. */
+function placesOf(path: string): string[] {
+  const nested = /^packages\/([^/]+)\/(node_modules\/.*)$/.exec(path);
+  if (nested === null) return [path];
+  const { name } = readManifest(join(workspaceRoot, 'packages', nested[1] ?? ''));
+  return [path, join('node_modules', name, nested[2] ?? '')];
+}
+
 async function thirdParty(sources: readonly string[], folder: string): Promise<PayloadFile[]> {
   const files: PayloadFile[] = [];
   const queue = [...sources];
@@ -111,7 +119,10 @@ async function thirdParty(sources: readonly string[], folder: string): Promise<P
       if (seen.has(found)) continue;
       seen.add(found);
       queue.push(found);
-      files.push(...(await builtFiles(found, join(folder, relative(workspaceRoot, found)))));
+      // A package of ours lies in two places here, and what npm nested in it has to be in both.
+      for (const place of placesOf(relative(workspaceRoot, found))) {
+        files.push(...(await builtFiles(found, join(folder, place))));
+      }
     }
   }
   return files;
