@@ -10,6 +10,7 @@ import {
   type CostClass,
   findCalls,
   findReturns,
+  FormatError,
   type FunctionCode,
   type GoFunction,
   type GoProgram,
@@ -56,15 +57,21 @@ export interface AttachScope {
 /** Bytes of a C function that are looked at when its symbol has no size. */
 const ENTRY_BYTES = 32;
 
-function notFound(attach: TargetAttachIr, cause: string, hint: string): UnsupportedError {
+function notFound(
+  attach: TargetAttachIr,
+  reason: string,
+  hint: string,
+  cause?: unknown,
+): UnsupportedError {
   const feature = `${attach.kind} ${attach.name}`;
-  return new UnsupportedError(`attach ${feature}: ${cause}`, { feature, since: '' }, { hint });
+  const about = { feature, since: '' };
+  return new UnsupportedError(`attach ${feature}: ${reason}`, about, { hint, cause });
 }
 
 function toLocation(module: Module, symbol: string, place: Place): AttachLocation {
   const fileOffset = module.elf!.vaddrToOffset(place.address);
   if (fileOffset === undefined) {
-    throw new RangeError(`place probe in ${symbol}: 0x${place.address.toString(16)} has no file`);
+    throw new FormatError(0, `place probe in ${symbol}: no bytes of the file`, place.address);
   }
   return {
     file: module.openPath,
@@ -174,11 +181,7 @@ function resolveGoCall(
   return places.map(place => toLocation(executable, attach.caller, place));
 }
 
-/**
- * All places of one alternative, at least one. Throws UnsupportedError (with a hint) where the
- * target lacks the function, and FormatError where the kernel would refuse the instruction.
- */
-export function resolveAttach(scope: AttachScope, attach: TargetAttachIr): AttachLocation[] {
+function resolveByKind(scope: AttachScope, attach: TargetAttachIr): AttachLocation[] {
   switch (attach.kind) {
     case 'cFunction':
     case 'cReturn':
@@ -188,5 +191,19 @@ export function resolveAttach(scope: AttachScope, attach: TargetAttachIr): Attac
       return resolveGoFunction(scope, attach);
     case 'goCall':
       return resolveGoCall(scope, attach);
+  }
+}
+
+/**
+ * All places of one alternative, at least one. Throws UnsupportedError (with a hint) where the
+ * target lacks the function, its code cannot be read, or the kernel would refuse the instruction.
+ */
+export function resolveAttach(scope: AttachScope, attach: TargetAttachIr): AttachLocation[] {
+  try {
+    return resolveByKind(scope, attach);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const hint = 'another alternative of this attach point may fit; see sonde probes';
+    throw notFound(attach, error.message, hint, error);
   }
 }

@@ -16,6 +16,8 @@ export interface GoCounters {
   readonly goHeapReleasedBytes: number;
   /** MemStats.StackInuse. */
   readonly goStacksBytes: number;
+  /** MemStats.NumGC: collections that have finished. */
+  readonly goGcCycles: number;
 }
 
 const TRIES = 5;
@@ -39,6 +41,7 @@ export class GoCounterReader {
   readonly #offsets: GoOffsets;
   readonly #gcController: bigint;
   readonly #heapStats: bigint;
+  readonly #numgc: bigint;
 
   constructor(memory: MemoryReader, offsets: GoOffsets, globals: RuntimeGlobals, bias: bigint) {
     this.#memory = memory;
@@ -46,6 +49,7 @@ export class GoCounterReader {
     this.#gcController = BigInt(globals.gcController) + bias;
     const stats = offsets.need('mstats.heapStats') + offsets.need('consistentHeapStats.stats');
     this.#heapStats = BigInt(globals.memstats + stats) + bias;
+    this.#numgc = BigInt(globals.memstats + offsets.need('mstats.numgc')) + bias;
   }
 
   /** One consistent set; undefined when no try gave one, as before the runtime has started. */
@@ -55,12 +59,13 @@ export class GoCounterReader {
       const stacks = this.#readStacks();
       const again = this.#readStacks();
       if (heap === undefined || stacks !== again || !plausible(stacks)) continue;
-      return { ...heap, goStacksBytes: stacks };
+      const goGcCycles = viewOf(this.#memory.read(this.#numgc, 4)).getUint32(0, true);
+      return { ...heap, goStacksBytes: stacks, goGcCycles };
     }
     return undefined;
   }
 
-  #readHeap(): Omit<GoCounters, 'goStacksBytes'> | undefined {
+  #readHeap(): Omit<GoCounters, 'goStacksBytes' | 'goGcCycles'> | undefined {
     const at = (field: string): number => this.#offsets.need(`gcControllerState.${field}`);
     const first = Math.min(at('heapInUse'), at('heapReleased'), at('heapFree'));
     const last = Math.max(at('heapInUse'), at('heapReleased'), at('heapFree'));

@@ -52,6 +52,7 @@ export interface MemorySample {
   readonly goHeapIdleBytes?: number;
   readonly goHeapReleasedBytes?: number;
   readonly goStacksBytes?: number;
+  readonly goGcCycles?: number;
   readonly cpuNs: number;
 }
 
