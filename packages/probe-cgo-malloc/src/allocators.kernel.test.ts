@@ -130,16 +130,34 @@ t.test('stream: stacks lead from the C function that allocated to main', async t
   const event = traced.events.find(each => each.fields['allocator'] === 'calloc');
   const pcs = traced.session.stack(event?.fields['stack'] as bigint);
   const functions = await goFunctions(traced.workload, pcs.slice(1));
-  const own = functions.filter(name => !name.startsWith('runtime.'));
+  const own = functions.filter(name => !/^runtime\.|\.func\d+$/.test(name));
   test.same(own, [
     'main._Cfunc_call_calloc',
     'main.plain',
-    'main.main.func1',
     'sonde.test/workloads/line.Serve',
     'main.main',
   ]);
   test.equal(event?.fields['goid'], 1, 'main runs on goroutine 1');
   reportCompared(own.length);
+});
+
+t.test('stream: a call into C inside a call into C has its own Go frames', async test => {
+  const traced = await trace('callocs', { request: { mode: 'stream' } });
+  test.teardown(() => end(traced));
+  const told = await traced.workload.command('nest');
+  traced.session.drain();
+  const framesOf = async (place: string): Promise<string[]> => {
+    const address = BigInt(String(told[place]));
+    const event = traced.events.find(each => each.fields['address'] === address);
+    const pcs = traced.session.stack(event?.fields['stack'] as bigint);
+    const functions = await goFunctions(traced.workload, pcs.slice(1));
+    // The closures are cgo's: it checks the pointers that are passed in one.
+    return functions.filter(name => /^main\.[^.]+$/.test(name)).slice(0, 2);
+  };
+  test.same(await framesOf('before'), ['main._Cfunc_call_nested', 'main.nest']);
+  test.same(await framesOf('inside'), ['main._Cfunc_call_malloc', 'main.innerCall']);
+  test.same(await framesOf('after'), ['main._Cfunc_call_nested', 'main.nest']);
+  reportCompared(3);
 });
 
 t.test('aggregate: what is live, and the totals, after all calls', async test => {

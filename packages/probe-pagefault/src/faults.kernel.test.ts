@@ -100,11 +100,18 @@ function touchedBytes(line: WorkloadLine): bigint[] {
   return Array.from({ length: pages }, (_, page) => start + step * BigInt(page) + TOUCHED_BYTE);
 }
 
+/**
+ * Faults by the address that the program touched. Older arm64 kernels hand the start of the page to
+ * handle_mm_fault, so that is accepted; any other address on the page is not.
+ */
 async function touch(traced: Traced, how: string): Promise<Map<bigint, TracedEvent[]>> {
   const line = await traced.workload.command(`${how} ${PAGES}`);
   traced.session.drain();
   const faults = new Map(touchedBytes(line).map(address => [address, [] as TracedEvent[]]));
-  for (const event of traced.events) faults.get(event.address)?.push(event);
+  for (const event of traced.events) {
+    const exact = faults.get(event.address) ?? faults.get(event.address + TOUCHED_BYTE);
+    exact?.push(event);
+  }
   return faults;
 }
 

@@ -37,7 +37,7 @@ const counters = {
 
 const HANDLER_LIMITS =
   'repeats of one fault are told from new ones by the flags and the last address of the thread; ' +
-  'faults that end in a signal are counted too';
+  'faults that end in a signal are counted too; older arm64 kernels tell the page and not the byte';
 const TRACEPOINT_LIMITS =
   "misses the kernel's own touches, such as read() into a new buffer; counts faults that end in " +
   'a signal and repeats after a retry';

@@ -4,6 +4,7 @@
  * and the compiler cannot drop an allocation that nobody reads.
  */
 #define _GNU_SOURCE
+#include "_cgo_export.h"
 #include "calls.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -61,6 +62,13 @@ void *call_valloc(size_t size)
 void *call_pvalloc(size_t size)
 {
 	KEEP(pvalloc(size));
+}
+
+void call_nested(void **before, void **after)
+{
+	*before = malloc(121);
+	innerCall();
+	*after = malloc(123);
 }
 
 void call_free(void *memory)

@@ -11,5 +11,7 @@ void *call_aligned_alloc(size_t alignment, size_t size);
 void *call_memalign(size_t alignment, size_t size);
 void *call_valloc(size_t size);
 void *call_pvalloc(size_t size);
+/* Allocates before and after a call back into Go, which allocates through C again. */
+void call_nested(void **before, void **after);
 void call_free(void *memory);
 size_t usable_size(void *memory);

@@ -97,10 +97,26 @@ func aligned() {
 	free("of pvalloc", report("pvalloc", "plain", 1100, nil, C.call_pvalloc(1100)))
 }
 
+var inside unsafe.Pointer
+
+//export innerCall
+func innerCall() { inside = C.call_malloc(122) }
+
+//go:noinline
+func nest() {
+	var before, after unsafe.Pointer
+	C.call_nested(&before, &after)
+	line.Print(map[string]any{
+		"event": "nested", "before": line.Hex(uintptr(before)), "inside": line.Hex(uintptr(inside)),
+		"after": line.Hex(uintptr(after)),
+	})
+}
+
 func main() {
 	runtime.LockOSThread()
 	before := report("malloc", "before the attach", 777, nil, C.call_malloc(777))
 	line.Serve(map[string]func([]string){
+		"nest": func([]string) { nest() },
 		"run": func([]string) {
 			free("from before the attach", before)
 			plain()

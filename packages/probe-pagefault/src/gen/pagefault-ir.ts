@@ -467,7 +467,7 @@ export const ir: ProbeIr = {
           name: 'fentry',
           program: 'fault_fentry',
           limits:
-            'repeats of one fault are told from new ones by the flags and the last address of the thread; faults that end in a signal are counted too',
+            'repeats of one fault are told from new ones by the flags and the last address of the thread; faults that end in a signal are counted too; older arm64 kernels tell the page and not the byte',
           symbol: 'handle_mm_fault',
         },
         {
@@ -475,7 +475,7 @@ export const ir: ProbeIr = {
           name: 'kprobe',
           program: 'fault_kprobe',
           limits:
-            'repeats of one fault are told from new ones by the flags and the last address of the thread; faults that end in a signal are counted too',
+            'repeats of one fault are told from new ones by the flags and the last address of the thread; faults that end in a signal are counted too; older arm64 kernels tell the page and not the byte',
           symbol: 'handle_mm_fault',
         },
         {
