@@ -16,7 +16,13 @@ import { buildEveryWorkload } from '../workloads.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
-import { brokenSuite, judgeSuite, verdictLine, type SuiteVerdict } from './verdict.js';
+import {
+  brokenSuite,
+  failureExcerpt,
+  judgeSuite,
+  verdictLine,
+  type SuiteVerdict,
+} from './verdict.js';
 
 /** What to run and where. */
 export interface KernelTestRequest {
@@ -34,9 +40,6 @@ export interface KernelTestRequest {
   /** Receives what a person should see, as it happens; `suite` is undefined for what concerns all. */
   readonly print: (text: string, suite: string | undefined) => void;
 }
-
-/** Lines of a failed suite's output that are shown; all of it is in its .tap file. */
-const SHOWN_LINES = 60;
 
 /** Environment of a test or job in a guest; SONDE_CELL comes from the guest's own command line. */
 export const GUEST_ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -102,7 +105,7 @@ async function conclude(
   await writeFile(path, `${lines.join('\n')}\n`);
   const shown = [verdictLine(verdict)];
   if (!verdict.ok) {
-    const tail = lines.slice(-SHOWN_LINES).map(line => `       | ${line}`);
+    const tail = failureExcerpt(lines).map(line => `       | ${line}`);
     shown.push(...tail, `       whole output: ${path}`);
   }
   request.print(shown.join('\n'), suite.name);

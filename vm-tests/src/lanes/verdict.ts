@@ -73,3 +73,27 @@ export function verdictLine(verdict: SuiteVerdict): string {
   const line = `${ok ? 'ok  ' : 'FAIL'} ${suite} in ${cell}: ${counts}, ${compared} events compared`;
   return [line, ...reasons.map(reason => `       ${reason}`)].join('\n');
 }
+
+/** Most lines of a failed suite that are shown; all of them are in its .tap file. */
+const EXCERPT_LINES = 70;
+
+/**
+ * Returns the lines that explain a failure: each failed assertion that is not merely the sum of
+ * others, with its diagnostics; the end of the output when no assertion failed.
+ */
+export function failureExcerpt(lines: readonly string[]): string[] {
+  const excerpt: string[] = [];
+  for (const [index, line] of lines.entries()) {
+    const indent = /^(\s*)not ok /.exec(line)?.[1];
+    if (indent === undefined || / # (SKIP|TODO)/i.test(line)) continue;
+    // A subtest that failed follows its own assertions and plan, which said why.
+    const isSum = /^\s*\d+\.\.\d+$|^\s+# /.test(lines[index - 1] ?? '') && / # time=/.test(line);
+    if (isSum && excerpt.length > 0) continue;
+    const end = lines.findIndex((l, i) => i > index && /^\s*\.\.\.$/.test(l));
+    const hasDiagnostics = /^\s*---$/.test(lines[index + 1] ?? '') && end > index;
+    excerpt.push(...lines.slice(index, hasDiagnostics ? end + 1 : index + 1));
+  }
+  if (excerpt.length === 0) return lines.slice(-EXCERPT_LINES);
+  const more = excerpt.length - EXCERPT_LINES;
+  return more > 0 ? [...excerpt.slice(0, EXCERPT_LINES), `(${more} more lines)`] : excerpt;
+}
