@@ -184,11 +184,11 @@ SONDE_ASSERT_FIELD(struct sonde_target, reserved, 124, 4);
 
 /* One entry of sonde_stacks: return addresses, innermost first. */
 struct sonde_stack {
-	/* valid entries of pc */
+	/* valid entries of pc, written last; 0 while they are filled in */
 	__u32 count;
-	/* reserved for how the stack was taken; 0 */
+	/* 1: more frames than fit, 2: a read failed and the outer frames are missing */
 	__u32 flags;
-	/* program counters, innermost first */
+	/* return addresses, innermost first */
 	__u64 pc[62];
 };
 SONDE_ASSERT_SIZE(struct sonde_stack, 504);

@@ -73,9 +73,9 @@ export const SONDE_STACK: StructIr = frameworkStruct(
   'sondeStack',
   'One entry of sonde_stacks: return addresses, innermost first.',
   {
-    count: u32('valid entries of pc', { unit: 'count' }),
-    flags: u32('reserved for how the stack was taken; 0'),
-    pc: array(address(), STACK_FRAMES_MAX, 'program counters, innermost first'),
+    count: u32('valid entries of pc, written last; 0 while they are filled in', { unit: 'count' }),
+    flags: u32('1: more frames than fit, 2: a read failed and the outer frames are missing'),
+    pc: array(address(), STACK_FRAMES_MAX, 'return addresses, innermost first'),
   },
 );
 

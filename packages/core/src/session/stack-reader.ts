@@ -32,7 +32,8 @@ export class StackReader {
     const count = Math.min(view.getUint32(COUNT, true), STACK_FRAMES_MAX);
     const pcs: bigint[] = [];
     for (let i = 0; i < count; i++) pcs.push(view.getBigUint64(PC + 8 * i, true));
-    this.#seen.set(id, pcs);
+    // A count of 0 means that the probe is still writing: ask again next time.
+    if (count > 0) this.#seen.set(id, pcs);
     return pcs;
   }
 }
