@@ -25,3 +25,4 @@ export {
   type BpfArch,
   type CompileOptions,
 } from './compile-bpf.js';
+export { newProbe } from './new-probe.js';

@@ -7,20 +7,23 @@ import { SchemaError } from '@sonde/core/schema';
 import { compileProbe } from './compile-bpf.js';
 import {
   generateFramework,
-  shownPath,
   generateProbe,
+  shownPath,
   probeIr,
   staleFiles,
   writeGenerated,
   type GeneratedFile,
 } from './generate.js';
+import { newProbe } from './new-probe.js';
 
 const USAGE = `usage: sonde-codegen [--check | --ir] PROBE_DIR...
        sonde-codegen [--check] --framework CORE_DIR
-       sonde-codegen bpf PROBE_DIR...`;
+       sonde-codegen bpf PROBE_DIR...
+       sonde-codegen new NAME`;
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'bpf' && args.length > 1) return compile(args.slice(1));
+  if (args[0] === 'new' && args[1] !== undefined) return write(await newProbe('.', args[1]));
   const flags = new Set(args.filter(arg => arg.startsWith('--')));
   const folders = args.filter(arg => !arg.startsWith('--'));
   const unknown = [...flags].find(flag => !['--check', '--ir', '--framework'].includes(flag));
