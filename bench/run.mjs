@@ -17,7 +17,9 @@ if (unknown !== undefined) {
   console.error(`bench: no benchmark ${unknown}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
   process.exit(2);
 }
-console.log(`Linux ${os.release()} ${os.arch()}, ${os.cpus().length} CPUs, Node ${process.version}`);
+console.log(
+  `Linux ${os.release()} ${os.arch()}, ${os.cpus().length} CPUs, Node ${process.version}`,
+);
 for (const name of names) {
   console.log(`\n${name}`);
   const load = BENCHMARKS[name];

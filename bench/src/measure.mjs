@@ -4,6 +4,7 @@
  * against a goal. What a reader would get wrong: the baseline runs in the same invocation, in turn
  * with the candidate, because two runs minutes apart on a shared machine compare the neighbours.
  */
+import koffi from 'koffi';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -19,26 +20,41 @@ export function summarize(samples) {
   const sorted = [...samples].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const median =
-    sorted.length % 2 ? sorted[middle] : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+    sorted.length % 2
+      ? sorted[middle]
+      : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
   return { n: sorted.length, min: sorted[0] ?? NaN, median: median ?? NaN };
 }
 
 /**
  * Runs the variants in turn, so that each round of one is followed by a round of the next.
- * @param {number} rounds how often each variant runs; the first round of each is thrown away
+ * @param {number} rounds how often each variant is measured
  * @param {Record<string, () => number | Promise<number>>} variants each returns one sample
+ * @param {number} [warmUp] rounds before, thrown away
  * @returns {Promise<Record<string, Summary>>}
  */
-export async function alternate(rounds, variants) {
+export async function alternate(rounds, variants, warmUp = 1) {
   /** @type {Record<string, number[]>} */
   const samples = Object.fromEntries(Object.keys(variants).map(name => [name, []]));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     for (const [name, run] of Object.entries(variants)) {
       const sample = await run();
-      if (round > 0) samples[name]?.push(sample);
+      if (round >= 0) samples[name]?.push(sample);
     }
   }
   return Object.fromEntries(Object.entries(samples).map(([name, all]) => [name, summarize(all)]));
+}
+
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const clockGettime = koffi
+  .load('libc.so.6')
+  .func('int clock_gettime(int clock, _Out_ int64_t *time)');
+const timespec = new BigInt64Array(2);
+
+/** Processor time of the calling thread in ns: what a busy neighbour does not add to. */
+export function threadCpuNs() {
+  clockGettime(CLOCK_THREAD_CPUTIME_ID, timespec);
+  return Number(timespec[0]) * 1e9 + Number(timespec[1]);
 }
 
 /**

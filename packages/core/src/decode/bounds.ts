@@ -13,16 +13,28 @@ const KTIME_OFFSET = 8;
 /** Throws a RangeError unless `sizeBytes` bytes lie at `offset`; `what` names the type. */
 export function checkBytes(view: DataView, offset: number, sizeBytes: number, what: string): void {
   if (offset >= 0 && offset + sizeBytes <= view.byteLength) return;
+  refuseBytes(view, offset, sizeBytes, what);
+}
+
+/** Throws a RangeError unless a record of exactly `sizeBytes` bytes, header included, lies here. */
+export function checkRecord(view: DataView, offset: number, sizeBytes: number, what: string): void {
+  if (offset < 0 || offset + sizeBytes > view.byteLength) {
+    refuseBytes(view, offset, sizeBytes, what);
+  }
+  if (view.getUint32(offset + SIZE_OFFSET, true) !== sizeBytes) {
+    refuseRecord(view, offset, sizeBytes, what);
+  }
+}
+
+// Both apart from their callers, which run once per record and stay small enough to be inlined.
+function refuseBytes(view: DataView, offset: number, sizeBytes: number, what: string): never {
   throw new RangeError(
     `decode ${what}: ${sizeBytes} bytes at ${offset} end after the ${view.byteLength} bytes given`,
   );
 }
 
-/** Throws a RangeError unless a record of exactly `sizeBytes` bytes, header included, lies here. */
-export function checkRecord(view: DataView, offset: number, sizeBytes: number, what: string): void {
-  checkBytes(view, offset, sizeBytes, what);
+function refuseRecord(view: DataView, offset: number, sizeBytes: number, what: string): never {
   const size = view.getUint32(offset + SIZE_OFFSET, true);
-  if (size === sizeBytes) return;
   throw new RangeError(`decode ${what}: record of ${size} bytes, expected ${sizeBytes}`);
 }
 

@@ -10,14 +10,20 @@ const HIGH_LIMIT = 2 ** 21;
 
 /** An unsigned 64-bit integer from its words; throws a RangeError at 2^53 and above. */
 export function wordsToNumber(low: number, high: number): number {
-  if (high < HIGH_LIMIT) return high * HIGH + low;
-  const value = (BigInt(high) << 32n) | BigInt(low);
-  throw new RangeError(`read u64: ${value} is above 2^53; read it as bigint or as two words`);
+  return high < HIGH_LIMIT ? high * HIGH + low : refuseWide(low, high);
 }
 
 /** The unsigned 64-bit integer at `offset`, little endian; throws a RangeError at 2^53 and above. */
 export function readU64(view: DataView, offset: number): number {
-  return wordsToNumber(view.getUint32(offset, true), view.getUint32(offset + 4, true));
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  return high < HIGH_LIMIT ? high * HIGH + low : refuseWide(low, high);
+}
+
+// Apart from its callers, so that they stay small enough for V8 to inline eight in one loop.
+function refuseWide(low: number, high: number): never {
+  const value = (BigInt(high) << 32n) | BigInt(low);
+  throw new RangeError(`read u64: ${value} is above 2^53; read it as bigint or as two words`);
 }
 
 /** The signed 64-bit integer at `offset`, little endian; throws a RangeError beyond ±2^53. */
