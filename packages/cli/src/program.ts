@@ -53,8 +53,10 @@ export async function main(
 function refuse(error: CommanderError, surround: Surround): number {
   if (error.exitCode === 0) return EXIT.done;
   if (error.code === 'commander.help') return EXIT.usage;
-  const message = error.message.replace(/^error: /, '');
-  surround.err(`sonde: ${message}\n  see: sonde --help\n`);
+  // Commander's second line, if any, is a suggestion such as "(Did you mean run?)".
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const hint = suggestion?.replace(/^\((.*)\)$/, '$1').toLowerCase() ?? 'see: sonde --help';
+  surround.err(`sonde: ${message}\n  ${hint}\n`);
   return EXIT.usage;
 }
 

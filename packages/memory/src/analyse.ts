@@ -68,7 +68,7 @@ export function analyse(seen: Observation, surroundings: Surroundings): Analysis
     goTrend,
     cCredit: creditCHeap(seen),
     goCredit: creditGoHeap(seen),
-    faultDoubts: doubtsOfFaults(seen),
+    faults: doubtsOfFaults(seen),
     ...(cHeap ? { cTotals: cHeap.totals } : {}),
   });
   return {
@@ -119,7 +119,8 @@ function lookAtCHeap(
     freeBytes: sum(heap.freeBytes),
     liveBytes: finding.liveBytes,
     liveCount: finding.liveCount,
-    freedBeforeAttach: heap.held.at(-1)?.freedBeforeAttach ?? 0,
+    freedBeforeAttach:
+      heap.held.findLast(look => look.atNs <= credit.endNs)?.freedBeforeAttach ?? 0,
     held: totalHeldSeries(heap.held, credit.endNs),
   };
   return {

@@ -23,6 +23,8 @@ export interface Credit {
   readonly blocked?: string;
   /** Sentences that lower the claim. */
   readonly doubts: readonly string[];
+  /** Sentences on losses too small to lower it: calls that were in flight at the attach. */
+  readonly notes: readonly string[];
   /** The probe is attached and certainly should have seen something, and did not. */
   readonly blind?: string;
   /** Deaths that may have been missed, at most. */
@@ -49,7 +51,7 @@ export function hitsOf(probe: ProbeState): number {
 /** How far the C allocator's probe can be believed. */
 export function creditCHeap(seen: Observation): Credit {
   const probe = probeNamed(seen, PROBES.cHeap);
-  const none = { endNs: seen.durationNs, doubts: [], missedDeaths: 0 };
+  const none = { endNs: seen.durationNs, doubts: [], notes: [], missedDeaths: 0 };
   if (!seen.cgo && probe === undefined) return none;
   if (probe === undefined) return { ...none, blocked: 'the C heap was not watched' };
   if (probe.error !== undefined || seen.cHeap === undefined) {
@@ -57,17 +59,19 @@ export function creditCHeap(seen: Observation): Credit {
     return { ...none, blocked: `the C heap was not watched: ${why}` };
   }
   const free = probe.points.find(point => point.point === FREE_POINT);
-  const doubts = [...doubtsOfPoints(probe), ...doubtsOfLosses(probe.name, seen)];
+  const lost = sayLosses(probe, seen);
+  const doubts = [...doubtsOfPoints(probe), ...lost.doubts];
+  const { notes } = lost;
   const endNs = Math.min(seen.durationNs, ...detachTimes(probe));
   const losses = lossesOf(seen, probe.name);
   const missedDeaths = losses.probeMissed + losses.readFailed + losses.unpaired;
   if (free !== undefined && !free.attached) {
     const why = free.error ?? 'no reason given';
     const blocked = `free is not attached (${why}): what is freed is not known`;
-    return { endNs, doubts, missedDeaths, blocked };
+    return { endNs, doubts, notes, missedDeaths, blocked };
   }
   const blind = blindness(seen, probe);
-  return { endNs, doubts, missedDeaths, ...(blind === undefined ? {} : { blind }) };
+  return { endNs, doubts, notes, missedDeaths, ...(blind === undefined ? {} : { blind }) };
 }
 
 /** Attached, the target certainly allocating, and not one hit. */
@@ -83,27 +87,31 @@ function blindness(seen: Observation, probe: ProbeState): string | undefined {
 /** How far the probe of large Go objects can be believed. */
 export function creditGoHeap(seen: Observation): Credit {
   const probe = probeNamed(seen, PROBES.goLarge);
-  const none = { endNs: seen.durationNs, doubts: [], missedDeaths: 0 };
+  const none = { endNs: seen.durationNs, doubts: [], notes: [], missedDeaths: 0 };
   if (probe === undefined || probe.error !== undefined || seen.goLarge === undefined) {
     const why = probe?.error === undefined ? '' : `: ${probe.error}`;
     return { ...none, blocked: `large Go objects were not watched${why}` };
   }
   const losses = lossesOf(seen, probe.name);
+  const lost = sayLosses(probe, seen);
   return {
     endNs: Math.min(seen.durationNs, ...detachTimes(probe)),
-    doubts: [...doubtsOfPoints(probe), ...doubtsOfLosses(probe.name, seen)],
+    doubts: [...doubtsOfPoints(probe), ...lost.doubts],
+    notes: lost.notes,
     missedDeaths: losses.probeMissed + losses.ringFull,
   };
 }
 
 /** Sentences on the page fault probe: it accuses nobody, but "reused" rests on it. */
-export function doubtsOfFaults(seen: Observation): readonly string[] {
+export function doubtsOfFaults(seen: Observation): Pick<Credit, 'doubts' | 'notes'> {
   const probe = probeNamed(seen, PROBES.faults);
-  if (probe === undefined) return [];
+  if (probe === undefined) return { doubts: [], notes: [] };
   if (probe.error !== undefined) {
-    return [`page faults were not watched (${probe.error}): first touches are not known`];
+    const doubt = `page faults were not watched (${probe.error}): first touches are not known`;
+    return { doubts: [doubt], notes: [] };
   }
-  return [...doubtsOfPoints(probe), ...doubtsOfLosses(probe.name, seen)];
+  const lost = sayLosses(probe, seen);
+  return { doubts: [...doubtsOfPoints(probe), ...lost.doubts], notes: lost.notes };
 }
 
 /** Faults are whole enough to say that memory was *not* touched since it was allocated. */
@@ -120,15 +128,18 @@ function detachTimes(probe: ProbeState): number[] {
 }
 
 function doubtsOfPoints(probe: ProbeState): string[] {
+  const detached = probe.points.filter(point => point.detachedAtNs !== undefined);
   const missing = probe.points.filter(point => !point.attached && point.detachedAtNs === undefined);
-  const sentences = probe.points.flatMap(point =>
-    point.detachedAtNs === undefined
-      ? []
-      : [
-          `${point.point} was taken off after ${formatDuration(point.detachedAtNs)} ` +
-            `(${point.detachReason ?? 'to limit the overhead'}): what ${probe.name} says ends there`,
-        ],
-  );
+  const sentences: string[] = [];
+  if (detached.length > 0) {
+    const first = detached.reduce((a, b) => (b.detachedAtNs! < a.detachedAtNs! ? b : a));
+    const names = detached.map(point => point.point).join(', ');
+    sentences.push(
+      `${names} ${detached.length === 1 ? 'was' : 'were'} taken off after ` +
+        `${formatDuration(first.detachedAtNs!)} (${first.detachReason ?? 'to limit the overhead'}): ` +
+        `what ${probe.name} says ends there`,
+    );
+  }
   if (missing.length > 0) {
     const names = missing.map(point => point.point).join(', ');
     sentences.push(`${probe.name} is not attached to ${names}: what happens there is not seen`);
@@ -139,19 +150,32 @@ function doubtsOfPoints(probe: ProbeState): string[] {
   return sentences;
 }
 
-const LOSS_WORDS: Readonly<Record<keyof LossCounts, string>> = {
-  ringFull: 'records did not fit the ring',
-  mapFull: 'allocations did not fit the map',
-  stackLost: 'stacks were lost',
-  unpaired: 'calls were seen at one end only',
-  probeMissed: 'hits were missed by the kernel',
-  readFailed: 'reads of the target failed',
+/** Losses below this share of the hits lower no claim: they are noted all the same. */
+const NEGLIGIBLE_SHARE = 0.001;
+/** ... and so are these few, which are calls in flight when the probes came and went. */
+const NEGLIGIBLE_COUNT = 8;
+
+const LOSS_WORDS: Readonly<Record<keyof LossCounts, readonly [one: string, more: string]>> = {
+  ringFull: ['record did not fit the ring', 'records did not fit the ring'],
+  mapFull: ['entry did not fit its map', 'entries did not fit their maps'],
+  stackLost: ['stack was lost', 'stacks were lost'],
+  unpaired: ['call was seen at one end only', 'calls were seen at one end only'],
+  probeMissed: ['hit was missed by the kernel', 'hits were missed by the kernel'],
+  readFailed: ['read of the target failed', 'reads of the target failed'],
 };
 
-function doubtsOfLosses(name: string, seen: Observation): string[] {
-  const losses = lossesOf(seen, name);
-  const parts = (Object.keys(LOSS_WORDS) as (keyof LossCounts)[])
-    .filter(kind => losses[kind] > 0)
-    .map(kind => `${formatCount(losses[kind])} ${LOSS_WORDS[kind]}`);
-  return parts.length === 0 ? [] : [`${name} lost something: ${parts.join('; ')}`];
+/** What was lost, in words: as a doubt where it is much, as a note where it is not. */
+function sayLosses(probe: ProbeState, seen: Observation): Pick<Credit, 'doubts' | 'notes'> {
+  const losses = lossesOf(seen, probe.name);
+  const kinds = (Object.keys(LOSS_WORDS) as (keyof LossCounts)[]).filter(it => losses[it] > 0);
+  if (kinds.length === 0) return { doubts: [], notes: [] };
+  const parts = kinds.map(
+    kind => `${formatCount(losses[kind])} ${LOSS_WORDS[kind][losses[kind] === 1 ? 0 : 1]}`,
+  );
+  const sentence = `${probe.name} lost something: ${parts.join('; ')}`;
+  const total = kinds.reduce((sum, kind) => sum + losses[kind], 0);
+  const few = total <= NEGLIGIBLE_COUNT && kinds.every(kind => kind === 'unpaired');
+  return few || total < NEGLIGIBLE_SHARE * hitsOf(probe)
+    ? { doubts: [], notes: [sentence] }
+    : { doubts: [sentence], notes: [] };
 }

@@ -25,7 +25,7 @@ export interface VerdictInput {
   readonly goTrend: GoHeapTrend | undefined;
   readonly cCredit: Credit;
   readonly goCredit: Credit;
-  readonly faultDoubts: readonly string[];
+  readonly faults: Pick<Credit, 'doubts' | 'notes'>;
   readonly cTotals?: CHeapTotals;
 }
 
@@ -33,24 +33,26 @@ type Claim = Pick<Verdict, 'class' | 'sentence' | 'next' | 'where'>;
 
 /** Reaches the verdict. The first of leak, retention, unexplained growth and nothing that holds. */
 export function reachVerdict(input: VerdictInput): Verdict {
-  const caveats = gatherCaveats(input);
+  const doubts = gatherDoubts(input);
   const claim =
     claimBlind(input) ??
-    claimSuspects(input, caveats.length > 0) ??
+    claimSuspects(input) ??
     claimRetention(input) ??
     claimShort(input) ??
     claimNotExplained(input) ??
-    claimNothing(input, caveats);
+    claimNothing(input, doubts);
+  const { cCredit, goCredit, faults, growth } = input;
   return {
     ...claim,
-    notExplainedBytes: input.growth.notExplainedBytes,
-    caveats,
-    ...(input.cCredit.blind === undefined ? {} : { failed: input.cCredit.blind }),
+    notExplainedBytes: growth.notExplainedBytes,
+    caveats: [...doubts, ...cCredit.notes, ...goCredit.notes, ...faults.notes],
+    ...(cCredit.blind === undefined ? {} : { failed: cCredit.blind }),
   };
 }
 
-function gatherCaveats(input: VerdictInput): string[] {
-  const { seen, cCredit, goCredit, faultDoubts, goTrend } = input;
+/** What lowers the claim, most important first. */
+function gatherDoubts(input: VerdictInput): string[] {
+  const { seen, cCredit, goCredit, faults, goTrend } = input;
   const ended: Partial<Record<Observation['ended'], string>> = {
     'target-exited': 'the target exited during the trace: which pages were resident is not known',
     interrupted: 'the trace was interrupted: the window is shorter than asked for',
@@ -61,7 +63,7 @@ function gatherCaveats(input: VerdictInput): string[] {
     ...cCredit.doubts,
     ...(goCredit.blocked === undefined ? [] : [goCredit.blocked]),
     ...goCredit.doubts,
-    ...faultDoubts,
+    ...faults.doubts,
     ...(goTrend?.doubts ?? []),
     ...(goTrend === undefined ? ['the Go heap counters could not be read'] : []),
     ...[ended[seen.ended] ?? []].flat(),
@@ -78,13 +80,13 @@ function claimBlind({ cCredit, growth }: VerdictInput): Claim | undefined {
   };
 }
 
-function claimSuspects(input: VerdictInput, doubted: boolean): Claim | undefined {
+function claimSuspects(input: VerdictInput): Claim | undefined {
   const first = input.suspects[0];
   if (first === undefined) return undefined;
-  return first.heap === 'c' ? claimLeak(input, first, doubted) : claimLarge(input, first);
+  return first.heap === 'c' ? claimLeak(input, first) : claimLarge(input, first);
 }
 
-function claimLeak(input: VerdictInput, first: StackFinding, doubted: boolean): Claim {
+function claimLeak(input: VerdictInput, first: StackFinding): Claim {
   const same = input.suspects.filter(it => it.class === 'c-leak');
   const rate = same.reduce((sum, it) => sum + it.bytesPerSecond, 0);
   const bytes = same.reduce((sum, it) => sum + it.bytes, 0);
@@ -92,7 +94,7 @@ function claimLeak(input: VerdictInput, first: StackFinding, doubted: boolean): 
   const caller = callerOf(first.frames);
   const who = `${caller}${owner === undefined ? '' : `, called from Go ${owner.function},`}`;
   const window = formatDuration(Math.min(input.cCredit.endNs, input.seen.durationNs));
-  const verb = losesTrust(input.cCredit) && doubted ? 'probably leaks' : 'leaks';
+  const verb = losesTrust(input.cCredit) ? 'probably leaks' : 'leaks';
   const others =
     same.length === 1
       ? ''
@@ -109,9 +111,7 @@ function claimLeak(input: VerdictInput, first: StackFinding, doubted: boolean): 
 
 /** Losses and a brake make it "probably leaks"; a rare allocator that is not attached does not. */
 function losesTrust(credit: Credit): boolean {
-  return (
-    credit.missedDeaths > 0 || credit.doubts.some(doubt => /lost something|taken off/.test(doubt))
-  );
+  return credit.doubts.some(doubt => /lost something|taken off/.test(doubt));
 }
 
 function claimLarge(input: VerdictInput, first: StackFinding): Claim {
@@ -182,7 +182,7 @@ function claimNotExplained(input: VerdictInput): Claim | undefined {
   };
 }
 
-function claimNothing(input: VerdictInput, caveats: readonly string[]): Claim {
+function claimNothing(input: VerdictInput, doubts: readonly string[]): Claim {
   const { growth, seen } = input;
   const window = formatDuration(seen.durationNs);
   const place = placeOfGrowth(growth);
@@ -192,9 +192,9 @@ function claimNothing(input: VerdictInput, caveats: readonly string[]): Claim {
   const grown = `RSS ${still ? 'stayed within' : way} ${moved} over ${window}`;
   const part = place === 'nowhere' ? '' : `, ${PLACE_WORDS[place]}`;
   const sentence =
-    caveats.length === 0
+    doubts.length === 0
       ? `No leak: ${grown}${part}, and nothing that is held keeps growing.`
-      : `No leak was seen, which is not proof: ${grown}${part}; ${caveats[0]}.`;
+      : `No leak was seen, which is not proof: ${grown}${part}; ${doubts[0]}.`;
   return {
     class: 'none',
     sentence,

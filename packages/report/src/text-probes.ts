@@ -79,11 +79,14 @@ function notesOf(probe: ReportProbe): string[] {
   return [
     ...[...limits].map(limit => `limits: ${limit}`),
     ...missing.map(it => `not attached: ${it.point}${it.error === null ? '' : ` (${it.error})`}`),
-    ...detached.map(
-      it =>
-        `taken off after ${formatDuration(it.detachedAtSeconds! * 1e9)}: ${it.point}` +
-        (it.detachReason === null ? '' : ` (${it.detachReason})`),
-    ),
+    ...(detached.length === 0
+      ? []
+      : [
+          'taken off: ' +
+            detached
+              .map(it => `${it.point} after ${formatDuration(it.detachedAtSeconds! * 1e9)}`)
+              .join(', '),
+        ]),
   ];
 }
 
@@ -106,9 +109,13 @@ export function drawCost(screen: Screen, report: Report): void {
       (classes === '' ? '' : `; a hit costs: ${classes}`),
     LABEL,
   );
+  const actions = new Map<string, string[]>();
   for (const it of cost.brake) {
-    const when = formatDuration(it.atSeconds * 1e9);
-    screen.labelled('  brake', `after ${when} ${it.probe} ${it.point}: ${it.reason}`, LABEL);
+    const key = `after ${formatDuration(it.atSeconds * 1e9)} \u0000 (${it.reason})`;
+    actions.set(key, [...(actions.get(key) ?? []), it.point]);
+  }
+  for (const [key, points] of actions) {
+    screen.labelled('  brake', key.replace('\u0000', `took off ${points.join(', ')}`), LABEL);
   }
   screen.labelled('  losses', lossWords(report), LABEL);
 }
