@@ -3,7 +3,7 @@
  * per address, and when the maps or the ring are too small. What a reader would get wrong: the seed
  * is new on every run (SONDE_SEED repeats one), and is printed with the test's name.
  */
-import { reportCompared, type WorkloadLine } from '@sonde/vm-tests/kit';
+import { reportCompared, startWorkload, type WorkloadLine } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
 import {
   attach,
@@ -238,4 +238,35 @@ t.test('a ring of one page: produced is what was read plus what was lost', async
   test.equal(traced.events.length + ringFull, produced, 'no record is lost without being counted');
   test.ok(produced >= 2 * Number(ran['pairs']));
   reportCompared(produced);
+});
+
+t.test('a neighbour with the same C library is neither counted nor slowed down', async test => {
+  const traced = await trace('storm', { warmUp: 'run 10' });
+  test.teardown(() => end(traced));
+  const neighbour = startWorkload('storm');
+  test.teardown(() => neighbour.stop());
+  await neighbour.next();
+  const cpuNs = async (): Promise<number> => {
+    let least = Infinity;
+    for (let i = 0; i < 3; i++) {
+      const ran = await neighbour.command('run 20000');
+      least = Math.min(least, Number(ran['cpuNs']));
+    }
+    return least;
+  };
+  const hits = (): number => {
+    traced.session.refresh();
+    const points = traced.session.probes[0]?.points ?? [];
+    return points.flatMap(each => each.sites).reduce((sum, site) => sum + site.hits, 0);
+  };
+  await cpuNs();
+  const whileTraced = await cpuNs();
+  test.equal(hits(), 0, 'no hit came of 120000 pairs next door');
+  await traced.workload.command('run 100');
+  test.ok(hits() >= 300, 'and three for each pair at home');
+  await traced.session.stop();
+  const untraced = await cpuNs();
+  // A trap costs a hundred times what malloc does: whoever takes it is far beyond this.
+  test.ok(whileTraced < 10 * untraced + 5e6, `${whileTraced} ns of CPU, ${untraced} untraced`);
+  reportCompared(300);
 });

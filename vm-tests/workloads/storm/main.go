@@ -1,7 +1,7 @@
 // storm calls malloc and free as fast as it can: what a tracer's brake is for.
 //
 // Commands: "run N [SIZE]" does N pairs on each thread inside one call into C, and prints the pairs
-// done and the nanoseconds taken. With -auto it storms for ever.
+// done, the nanoseconds taken, and the CPU time used. With -auto it storms for ever.
 package main
 
 /*
@@ -13,6 +13,7 @@ import "C"
 import (
 	"flag"
 	"sync"
+	"syscall"
 	"time"
 
 	"sonde.test/workloads/line"
@@ -33,6 +34,14 @@ func stormOn(threads, pairs, size int) {
 	done.Wait()
 }
 
+func cpuNs() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		line.Fail("getrusage: %v", err)
+	}
+	return usage.Utime.Nano() + usage.Stime.Nano()
+}
+
 func main() {
 	threads := flag.Int("threads", 1, "threads that storm")
 	auto := flag.Bool("auto", false, "storm for ever, without commands")
@@ -43,10 +52,11 @@ func main() {
 	line.Serve(map[string]func([]string){
 		"run": func(words []string) {
 			pairs, size := line.Number(words, 1, 1000), line.Number(words, 2, 100)
-			start := time.Now()
+			start, cpuAtStart := time.Now(), cpuNs()
 			stormOn(*threads, pairs, size)
 			line.Print(map[string]any{
 				"event": "ran", "pairs": pairs * *threads, "ns": time.Since(start).Nanoseconds(),
+				"cpuNs": cpuNs() - cpuAtStart,
 			})
 		},
 	})
