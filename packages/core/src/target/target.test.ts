@@ -2,6 +2,7 @@
  * The target against what running programs say of themselves: memory figures, stacks, mappings.
  * Needs the right to read a child's memory, as every test of a tracer does.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import {
   buildGoFixture,
@@ -13,7 +14,7 @@ import {
 import t from 'tap';
 import { symbolizeStack } from '../stacks/index.js';
 import { RunningProgram } from '../testing/running-program.js';
-import { openTarget, type Target, type TargetAttachIr } from './index.js';
+import { openTarget, pidFilter, type Target, type TargetAttachIr } from './index.js';
 
 const HEAP_BYTES = 24 << 20;
 /** The runtime prints its figures after it took them; printing allocates a span or two. */
@@ -93,6 +94,8 @@ for (const release of FIXTURE_RELEASES) {
       close(sample.goHeapIdleBytes, said['heapIdle'], 'heap idle');
       close(sample.goHeapReleasedBytes, said['heapReleased'], 'heap released');
       close(sample.goStacksBytes, said['stackInuse'], 'stacks');
+      t.equal(sample.goGcCycles, said['numGC'], 'cycles of the garbage collector');
+      t.ok(sample.goGcCycles! >= 2);
       t.equal(sample.fileBytes + sample.anonBytes + sample.shmemBytes, sample.rssBytes);
 
       const region = BigInt(said['region']!);
@@ -177,6 +180,21 @@ t.test('a static cgo program has its malloc in the executable', async t => {
   t.teardown(() => target.close());
   const malloc = { ...SITE, kind: 'cFunction', symbol: 'malloc', library: 'libc' } as const;
   t.match(target.resolve(malloc), [{ module: path, symbol: 'malloc' }]);
+});
+
+const namespace = ['--pid', '--fork', '--mount-proc'];
+const noNamespace =
+  spawnSync('unshare', [...namespace, 'true']).status !== 0 && 'a pid namespace may not be made';
+t.test('a tracer in its own pid namespace names it', { skip: noNamespace }, async t => {
+  const index = new URL('./index.js', import.meta.url).href;
+  const code = `import { pidFilter } from '${index}';
+    import { statSync } from 'node:fs';
+    const { tgid, pidnsIno, pidnsDev } = pidFilter(process.pid);
+    const { ino } = statSync('/proc/self/ns/pid', { bigint: true });
+    console.log(process.pid, tgid, pidnsIno === ino, pidnsDev > 0n);`;
+  const node = [process.execPath, '--input-type=module', '-e', code];
+  const { stdout } = spawnSync('unshare', [...namespace, ...node], { encoding: 'utf8' });
+  t.equal(stdout.trim(), '1 1 true true');
 });
 
 t.test('waiting for the end of a target can be given up', async t => {

@@ -81,14 +81,17 @@ func main() {
 	for i := 0; i < 1<<20; i += 4096 {
 		region[i] = 1
 	}
+	runtime.GC()
+	runtime.GC()
 	stats := runtime.MemStats{}
 	input := bufio.NewScanner(os.Stdin)
 	fmt.Println("ready")
 	for input.Scan() {
 		runtime.ReadMemStats(&stats)
 		fmt.Printf("{\\"region\\":\\"0x%x\\",\\"heapInuse\\":%d,\\"heapIdle\\":%d,"+
-			"\\"heapReleased\\":%d,\\"stackInuse\\":%d}\\n", uintptr(unsafe.Pointer(&region[0])),
-			stats.HeapInuse, stats.HeapIdle, stats.HeapReleased, stats.StackInuse)
+			"\\"heapReleased\\":%d,\\"stackInuse\\":%d,\\"numGC\\":%d}\\n",
+			uintptr(unsafe.Pointer(&region[0])), stats.HeapInuse, stats.HeapIdle,
+			stats.HeapReleased, stats.StackInuse, stats.NumGC)
 	}
 }
 `;
