@@ -63,7 +63,8 @@ t.test('a value out of range and an unknown parameter are refused', { skip }, as
   }
 });
 
-for (const name of ['bad_memory', 'bad_null', 'bad_loop', 'bad_reference']) {
+// bad_loop's log alone costs seconds to write; its end is among the stored ones.
+for (const name of ['bad_memory', 'bad_null', 'bad_reference']) {
   t.test(`${name}: the verifier's refusal names program and line`, { skip }, async t => {
     const object = new BpfObject(name, compileProgram(name).bytes);
     t.teardown(() => object.close());
