@@ -14,7 +14,7 @@ import {
 import t from 'tap';
 import { symbolizeStack } from '../stacks/index.js';
 import { RunningProgram } from '../testing/running-program.js';
-import { openTarget, pidFilter, type Target, type TargetAttachIr } from './index.js';
+import { openTarget, type Target, type TargetAttachIr } from './index.js';
 
 const HEAP_BYTES = 24 << 20;
 /** The runtime prints its figures after it took them; printing allocates a span or two. */
