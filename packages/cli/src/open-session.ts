@@ -43,7 +43,10 @@ export async function openTraceSession(
   checkAttachNames(all, options.attach);
   const reasons = new Map<string, string>();
   let first: unknown;
-  for (const requests of subsets(all)) {
+  // Who was asked for an alternative by name is not left out: better an error than less.
+  const insisted = all.filter(request => hasAlternative(request, options.attach));
+  const tries = subsets(all).filter(some => insisted.every(request => some.includes(request)));
+  for (const requests of tries) {
     const left = all.filter(request => !requests.includes(request));
     try {
       const { maxOverhead, log } = options;
@@ -74,6 +77,11 @@ function subsets<Item>(items: readonly Item[]): Item[][] {
   return masks
     .sort((a, b) => size(b) - size(a) || b - a)
     .map(mask => items.filter((_, bit) => (mask >> bit) & 1));
+}
+
+function hasAlternative(request: ProbeRequest, names: readonly string[]): boolean {
+  const { attach } = request.module.ir;
+  return attach.some(point => point.oneOf.some(each => names.includes(each.name)));
 }
 
 function checkAttachNames(requests: readonly ProbeRequest[], names: readonly string[]): void {

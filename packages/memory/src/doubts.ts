@@ -59,9 +59,7 @@ export function creditCHeap(seen: Observation): Credit {
     return { ...none, blocked: `the C heap was not watched: ${why}` };
   }
   const free = probe.points.find(point => point.point === FREE_POINT);
-  const lost = sayLosses(probe, seen);
-  const doubts = [...doubtsOfPoints(probe), ...lost.doubts];
-  const { notes } = lost;
+  const { doubts, notes } = sayAll(probe, seen);
   const endNs = Math.min(seen.durationNs, ...detachTimes(probe));
   const losses = lossesOf(seen, probe.name);
   const missedDeaths = losses.probeMissed + losses.readFailed + losses.unpaired;
@@ -93,11 +91,9 @@ export function creditGoHeap(seen: Observation): Credit {
     return { ...none, blocked: `large Go objects were not watched${why}` };
   }
   const losses = lossesOf(seen, probe.name);
-  const lost = sayLosses(probe, seen);
   return {
     endNs: Math.min(seen.durationNs, ...detachTimes(probe)),
-    doubts: [...doubtsOfPoints(probe), ...lost.doubts],
-    notes: lost.notes,
+    ...sayAll(probe, seen),
     missedDeaths: losses.probeMissed + losses.ringFull,
   };
 }
@@ -110,8 +106,7 @@ export function doubtsOfFaults(seen: Observation): Pick<Credit, 'doubts' | 'note
     const doubt = `page faults were not watched (${probe.error}): first touches are not known`;
     return { doubts: [doubt], notes: [] };
   }
-  const lost = sayLosses(probe, seen);
-  return { doubts: [...doubtsOfPoints(probe), ...lost.doubts], notes: lost.notes };
+  return sayAll(probe, seen);
 }
 
 /** Faults are whole enough to say that memory was *not* touched since it was allocated. */
@@ -144,10 +139,29 @@ function doubtsOfPoints(probe: ProbeState): string[] {
     const names = missing.map(point => point.point).join(', ');
     sentences.push(`${probe.name} is not attached to ${names}: what happens there is not seen`);
   }
-  if (probe.points.some(point => point.attached) && hitsOf(probe) === 0) {
-    sentences.push(`${probe.name} is attached and was not hit once`);
-  }
   return sentences;
+}
+
+/**
+ * A probe that is attached and silent. For malloc that lowers the claim: cgo programs call it. A
+ * program without large Go objects or page faults is ordinary, so there it is only a note.
+ */
+function saySilence(probe: ProbeState): Pick<Credit, 'doubts' | 'notes'> {
+  const silent = probe.points.some(point => point.attached) && hitsOf(probe) === 0;
+  const sentences = silent ? [`${probe.name} is attached and was not hit once`] : [];
+  return probe.name === PROBES.cHeap
+    ? { doubts: sentences, notes: [] }
+    : { doubts: [], notes: sentences };
+}
+
+/** Everything that is to be said of a probe which was opened. */
+function sayAll(probe: ProbeState, seen: Observation): Pick<Credit, 'doubts' | 'notes'> {
+  const silence = saySilence(probe);
+  const lost = sayLosses(probe, seen);
+  return {
+    doubts: [...doubtsOfPoints(probe), ...silence.doubts, ...lost.doubts],
+    notes: [...silence.notes, ...lost.notes],
+  };
 }
 
 /** Losses below this share of the hits lower no claim: they are noted all the same. */

@@ -116,9 +116,8 @@ function nameOf(frame: ReportFrame): string {
 }
 
 function placeOf(frame: ReportFrame): string {
-  if (frame.file === null) return frame.module;
-  const file = frame.file.split('/').slice(-2).join('/');
-  return frame.line === null ? file : `${file}:${frame.line}`;
+  const file = (frame.file ?? frame.module).split('/').slice(-2).join('/');
+  return frame.file === null || frame.line === null ? file : `${file}:${frame.line}`;
 }
 
 function longest(frames: readonly ReportFrame[]): number {

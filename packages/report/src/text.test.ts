@@ -31,7 +31,7 @@ t.test('the page of a leak, 80 columns', async t => {
     '  touched by leak_node, typically 4 µs after the allocation',
     '  stack      C   leak_node               c/leak.c:42',
     '             C   grow_list (inlined)     c/leak.c:60',
-    '             Go  main._Cfunc_leak_node   /srv/app',
+    '             Go  main._Cfunc_leak_node   srv/app',
     '             Go  main.handle             src/main.go:30',
     '             Go  net/http.(*conn).serve  http/server.go:2092',
     '',
