@@ -12,6 +12,9 @@ import { startSession } from './session.js';
 import { FixtureTarget, fixtureProbe } from './testing/fixture-session.js';
 import { hostLane } from './testing/index.js';
 
+// Compilers and the verifier run here; tap's 30 s are too few on a busy machine.
+t.setTimeout(240_000);
+
 const skip = await hostLane();
 const TRACER = fileURLToPath(new URL('./testing/tracer-process.js', import.meta.url));
 const WAYS = [

@@ -9,6 +9,9 @@ import type { Session, SessionOptions } from './session/session-types.js';
 import { FixtureTarget, fixtureProbe } from './testing/fixture-session.js';
 import { hostLane } from './testing/index.js';
 
+// Compilers and the verifier run here; tap's 30 s are too few on a busy machine.
+t.setTimeout(240_000);
+
 const skip = await hostLane();
 
 interface Seen {

@@ -12,6 +12,9 @@ import {
   type LoadPlan,
 } from './probe-object.js';
 
+// Compilers and the verifier run here; tap's 30 s are too few on a busy machine.
+t.setTimeout(240_000);
+
 const skip = await hostLane();
 
 function plan(bytes: Uint8Array, changes: Partial<LoadPlan> = {}): LoadPlan {
