@@ -9,6 +9,12 @@ import os from 'node:os';
 /** @type {Record<string, () => Promise<() => Promise<void>>>} */
 const BENCHMARKS = {
   drain: async () => (await import('./src/drain.mjs')).drain,
+  live: async () => (await import('./src/live.mjs')).live,
+  start: async () => (await import('./src/start.mjs')).start,
+  attach: async () => (await import('./src/attach.mjs')).attach,
+  'cost-go': async () => (await import('./src/cost.mjs')).costOfGo,
+  'cost-c': async () => (await import('./src/cost.mjs')).costOfC,
+  small: async () => (await import('./src/cost.mjs')).small,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHMARKS);

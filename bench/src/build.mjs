@@ -13,11 +13,31 @@ const BENCH = fileURLToPath(new URL('..', import.meta.url));
 /** Folder of what was built. */
 export const OUT = `${BENCH}out`;
 
+/** @type {Map<string, string>} */
+const built = new Map();
+
+/**
+ * Builds once in this process; later calls cost nothing, so that none lies inside a measurement
+ * whose warm-up has run.
+ * @param {string} what
+ * @param {() => string} make
+ */
+function once(what, make) {
+  const path = built.get(what) ?? make();
+  built.set(what, path);
+  return path;
+}
+
 /**
  * Compiles `native/NAME.bpf.c` and returns the object's path.
  * @param {string} name
  */
 export function bpfObject(name) {
+  return once(`${name}.bpf.o`, () => compileObject(name));
+}
+
+/** @param {string} name */
+function compileObject(name) {
   mkdirSync(OUT, { recursive: true });
   const object = `${OUT}/${name}.bpf.o`;
   const multiarch = execaSync('gcc', ['-print-multiarch']).stdout.trim();
@@ -33,6 +53,11 @@ export function bpfObject(name) {
  * @param {string} name
  */
 export function cProgram(name) {
+  return once(name, () => compileProgram(name));
+}
+
+/** @param {string} name */
+function compileProgram(name) {
   mkdirSync(OUT, { recursive: true });
   execaSync('gcc', [
     ...['-O2', '-Wall', '-o', `${OUT}/${name}`, `${BENCH}native/${name}.c`],

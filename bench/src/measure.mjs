@@ -27,6 +27,16 @@ export function summarize(samples) {
 }
 
 /**
+ * What one variant has on top of another: the differences of the minima and of the medians.
+ * @param {Summary} above
+ * @param {Summary} below
+ * @returns {Summary}
+ */
+export function difference(above, below) {
+  return { n: above.n, min: above.min - below.min, median: above.median - below.median };
+}
+
+/**
  * Runs the variants in turn, so that each round of one is followed by a round of the next.
  * @param {number} rounds how often each variant is measured
  * @param {Record<string, () => number | Promise<number>>} variants each returns one sample

@@ -1,7 +1,8 @@
 /**
- * Two records of the sizes that probes send, for the comparison of readers. The fact that is easy to
- * get wrong: `native/produce.bpf.c` writes these bytes by hand, so a field added here must be added
- * there; the drain benchmark compares both sums and refuses to print a figure when they differ.
+ * Two records of the sizes that probes send, for the comparison of readers. The fact that is easy
+ * to get wrong: `native/produce.bpf.c` writes these bytes by hand, so a field added here must be
+ * added there; the drain benchmark compares both sums and refuses to print a figure when they
+ * differ.
  */
 import {
   address,
