@@ -1,9 +1,9 @@
 /**
  * The Nx plugin: a `packages/probe-*\/src/schema.ts` makes that package's targets, no project.json.
  * `codegen` prints C and TypeScript, `bpf` compiles for both architectures, `build` type-checks,
- * `test` runs on real kernels.
- * What a reader would get wrong: this file is loaded before anything is built, right after `npm ci`,
- * so it imports nothing of ours and evaluates no schema; that happens inside the targets.
+ * `test` runs on real kernels. What a reader would get wrong: this file is loaded before anything
+ * is built, right after `npm ci`, so it imports nothing of ours and evaluates no schema; that
+ * happens inside the targets.
  */
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';

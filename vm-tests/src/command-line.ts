@@ -20,7 +20,9 @@ export function commaList(text: string | undefined): string[] {
   return (text ?? '').split(',').filter(Boolean);
 }
 
-/** Takes `--name VALUE` or `--name=VALUE` out of the arguments before `--`, and returns the value. */
+/**
+ * Takes `--name VALUE` or `--name=VALUE` out of the arguments before `--`, and returns the value.
+ */
 export function takeOption(args: string[], name: string): string | undefined {
   const end = args.indexOf('--');
   const index = args.findIndex(

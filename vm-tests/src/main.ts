@@ -2,8 +2,8 @@
 /**
  * `sonde-vm`: the kernel matrix from the command line.
  *
- * Results go to standard output, progress to standard error. The fact readers get wrong: the host is
- * one more place to run in, not a fallback. `run` uses it beside the guests wherever it works.
+ * Results go to standard output, progress to standard error. The fact readers get wrong: the host
+ * is one more place to run in, not a fallback. `run` uses it beside the guests wherever it works.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -30,7 +30,9 @@ to /out comes back in DIR/CELL.`;
 
 const stopper = new AbortController();
 
-/** Ends the guests first, so that temporary folders go; a second signal ends this process at once. */
+/**
+ * Ends the guests first, so that temporary folders go; a second signal ends this process at once.
+ */
 function stopOnSignals(): void {
   const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
   for (const [signal, code] of Object.entries(codes)) {

@@ -64,7 +64,9 @@ export interface Cell {
   readonly architecture: Architecture;
 }
 
-/** Returns the matrix as committed. A test validates it against its schema, so it is not done here. */
+/**
+ * Returns the matrix as committed. A test validates it against its schema, so it is not done here.
+ */
 export function readMatrix(): Matrix {
   return JSON.parse(readFileSync(`${packageRoot}matrix.json`, 'utf8')) as Matrix;
 }
@@ -80,8 +82,8 @@ export function allCells(matrix: Matrix): Cell[] {
 
 /**
  * Returns the cells that `wanted` selects: names (`5.10-arm64`), kernels (`5.10`), architectures
- * (`arm64`), or the sets `fast` and `full` (`full` means all). Throws an Error that lists the cells when
- * a word selects nothing.
+ * (`arm64`), or the sets `fast` and `full` (`full` means all). Throws an Error that lists the cells
+ * when a word selects nothing.
  */
 export function selectCells(matrix: Matrix, wanted: readonly string[]): Cell[] {
   const cells = allCells(matrix);

@@ -1,8 +1,8 @@
 /**
  * `sonde-vm run`: kernel tests of some projects in some cells, and a result for each project.
  *
- * The fact readers get wrong: a project that cannot be bundled, or has no compiled tests, fails alone;
- * the others still run in the same boots.
+ * The fact readers get wrong: a project that cannot be bundled, or has no compiled tests, fails
+ * alone; the others still run in the same boots.
  */
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
@@ -83,8 +83,8 @@ function totals(verdicts: readonly SuiteVerdict[], projects: number, failed: str
 
 /**
  * Runs `sonde-vm run` and returns its exit code: 0 only when every project passed everywhere. With
- * `--results FILE` it writes `{suites: [{folder, name, ok, text, verdicts}]}` there, folders from the
- * workspace's root.
+ * `--results FILE` it writes `{suites: [{folder, name, ok, text, verdicts}]}` there, folders from
+ * the workspace's root.
  */
 export async function runCommand(args: string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });

@@ -1,6 +1,6 @@
 /**
- * Folders that live as long as this process, in the cache's file system rather than in /tmp, which may
- * be memory: a payload disk is over a hundred megabytes.
+ * Folders that live as long as this process, in the cache's file system rather than in /tmp, which
+ * may be memory: a payload disk is over a hundred megabytes.
  *
  * The fact readers get wrong: a killed process cannot clean up, so the next one does. Each folder's
  * name begins with its owner's process id.

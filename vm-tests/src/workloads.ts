@@ -1,9 +1,9 @@
 /**
  * Builds the Go programs of workloads/ for an architecture and a Go release.
  *
- * The cache is keyed by the sources, the toolchain and the C compiler, so an unchanged program costs
- * a copy. The fact readers get wrong: `GOTOOLCHAIN=X go build` may silently use another Go, so each
- * release's own `bin/go` runs, and what it built is asked which Go made it.
+ * The cache is keyed by the sources, the toolchain and the C compiler, so an unchanged program
+ * costs a copy. The fact readers get wrong: `GOTOOLCHAIN=X go build` may silently use another Go,
+ * so each release's own `bin/go` runs, and what it built is asked which Go made it.
  */
 import { chmod, copyFile, mkdir, readFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -100,8 +100,8 @@ export interface WorkloadRequest {
 }
 
 /**
- * Builds workloads and puts them into dist/workloads/ARCH, named `NAME` or `NAME-goRELEASE`. Returns
- * their paths. Throws CommandError with the compiler's words when one cannot be built.
+ * Builds workloads and puts them into dist/workloads/ARCH, named `NAME` or `NAME-goRELEASE`.
+ * Returns their paths. Throws CommandError with the compiler's words when one cannot be built.
  */
 export async function buildWorkloads(request: WorkloadRequest): Promise<string[]> {
   const { architecture: arch, goRelease, names, progress } = request;

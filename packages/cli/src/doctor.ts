@@ -1,7 +1,7 @@
 /**
  * `sonde doctor`: what works on this machine, what does not and why, and the one command that mends
- * it. The fact a reader gets wrong: whether tracing works is not read off versions. A ring buffer is
- * made and a probe fires on our own process; only that is an answer.
+ * it. The fact a reader gets wrong: whether tracing works is not read off versions. A ring buffer
+ * is made and a probe fires on our own process; only that is an answer.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -45,7 +45,9 @@ export class Table implements RowWriter {
   #last = '';
   #rows = 0;
 
-  /** `startNs` is subtracted from clock columns; `nameOfStack` turns a stack id into a few words. */
+  /**
+   * `startNs` is subtracted from clock columns; `nameOfStack` turns a stack id into a few words.
+   */
   constructor(startNs: bigint, nameOfStack: (id: bigint) => string) {
     this.#startNs = startNs;
     this.#nameOfStack = nameOfStack;

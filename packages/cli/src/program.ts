@@ -1,6 +1,7 @@
 /**
  * The command line: arguments in, exit code out. The fact a reader gets wrong: the parameters of a
- * probe become flags of `run PROBE` only after the probe was found, so `run` is parsed in two steps.
+ * probe become flags of `run PROBE` only after the probe was found, so `run` is parsed in two
+ * steps.
  */
 import { UsageError } from '@sonde/core';
 import { Command, CommanderError, Option } from 'commander';

@@ -12,7 +12,9 @@ const UNIT_NS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
-/** `20s`, `1m30s`, `500ms` or `20` in nanoseconds. Throws UsageError for anything else, and for 0. */
+/**
+ * `20s`, `1m30s`, `500ms` or `20` in nanoseconds. Throws UsageError for anything else, and for 0.
+ */
 export function parseDuration(text: string, option: string): number {
   const hint = 'write it as 20s, 2m, 1m30s or 500ms';
   const refuse = () => new UsageError(`read ${option}: "${text}" is not a duration`, { hint });

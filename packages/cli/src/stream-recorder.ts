@@ -10,7 +10,9 @@ import { eventField, readNumber, readSince, type FieldPlace } from './row-reader
 import type { StackTable } from './stack-table.js';
 import type { TracedSession } from './traced-session.js';
 
-/** More rows of one event than this are counted and dropped: they would not fit the report's use. */
+/**
+ * More rows of one event than this are counted and dropped: they would not fit the report's use.
+ */
 const ROWS_MAX = 4_000_000;
 /** The record's header holds its time behind event, flags and size. */
 const HEADER_TIME: FieldPlace = { offsetBytes: 8, sizeBytes: 8 };

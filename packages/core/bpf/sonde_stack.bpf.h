@@ -51,8 +51,8 @@ static __always_inline enum sonde_step sonde_step(__u64 frame[2], __u64 fp, __u6
 }
 
 /*
- * The hash of the return addresses from `fp` on, while it stays in [lo, hi) and grows; 0 if there is
- * none. A global function, so that the verifier looks at it once and not at every call.
+ * The hash of the return addresses from `fp` on, while it stays in [lo, hi) and grows; 0 if there
+ * is none. A global function, so that the verifier looks at it once and not at every call.
  */
 __noinline __u64 sonde_frames_hash(__u64 fp, __u64 lo, __u64 hi)
 {
@@ -98,8 +98,8 @@ static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 fi
 }
 
 /*
- * The id under which `sonde_stacks` holds the stack of `first` (0: there is none) and the frames from
- * `fp` on, whose hash is `frames_hash`. 0 if it is empty, or if the map is full.
+ * The id under which `sonde_stacks` holds the stack of `first` (0: there is none) and the frames
+ * from `fp` on, whose hash is `frames_hash`. 0 if it is empty, or if the map is full.
  */
 __noinline __u64 sonde_keep_stack(__u64 frames_hash, __u64 first, __u64 fp, __u64 lo, __u64 hi)
 {
@@ -149,7 +149,7 @@ static __always_inline __u64 sonde_stack_in_body(const struct pt_regs *ctx)
 	return sonde_stack_from(0, regs.fp);
 }
 
-/* The entry of the current thread in `sonde_threads`, with the m of this g; NULL if there is none. */
+/* The current thread's entry in `sonde_threads`, with the m of this g; NULL if there is none. */
 static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 {
 	__u32 id = (__u32)bpf_get_current_pid_tgid();
@@ -173,8 +173,8 @@ static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 }
 
 /*
- * The thread with the goroutine that called into the C code which it runs; NULL if none did. A helper
- * call costs far more than the bytes it copies, so each struct of the runtime is read once.
+ * The thread with the goroutine that called into the C code which it runs; NULL if none did. A
+ * helper call costs far more than the bytes it copies, so each struct of the runtime is read once.
  */
 static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 {

@@ -1,7 +1,7 @@
 /**
  * Births and deaths of large Go objects against what the program printed, by every way in which the
- * probe can attach, in both modes. What a reader would get wrong: the runtime makes large objects of
- * its own, so what is compared is the program's addresses, none missing and none wrong.
+ * probe can attach, in both modes. What a reader would get wrong: the runtime makes large objects
+ * of its own, so what is compared is the program's addresses, none missing and none wrong.
  */
 import { openSession, type ProbeRequest, type Session } from '@sonde/core';
 import {

@@ -3,9 +3,10 @@
  * mallocgc: birth and death of Go objects that have a span of their own.
  *
  * Births are taken where the span is complete and still in a register: best at the CALL of
- * (*mspan).initHeapBits at the end of allocLarge, which the kernel emulates; a RET is single-stepped.
- * What a reader would get wrong: a result is never read by a uretprobe. It replaces the return
- * address, and the Go runtime, which moves and walks its stacks, ends the process when it finds that.
+ * (*mspan).initHeapBits at the end of allocLarge, which the kernel emulates, while it has to
+ * single-step a RET. What a reader would get wrong: a result is never read by a uretprobe. It
+ * replaces the return address, and the Go runtime, which moves and walks its stacks, ends the
+ * process when it finds that.
  */
 #include "gen/mallocgc.bpf.h"
 
@@ -40,8 +41,8 @@ static __always_inline bool is_large(const struct span *span)
 }
 
 /*
- * From startAddr to the word of spanclass: 80 or 88 bytes, all written by the time a span is in use.
- * What lies behind may be on a page that nothing has touched, and then the whole read fails.
+ * From startAddr to the word of spanclass: 80 or 88 bytes, all written by the time a span is in
+ * use. What lies behind may be on a page that nothing has touched; then the whole read fails.
  */
 #define SPAN_BYTES 88
 

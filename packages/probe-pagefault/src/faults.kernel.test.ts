@@ -1,7 +1,7 @@
 /**
- * Page faults against the pages that the program says it touched, by every way in which the probe can
- * attach. What a reader would get wrong: a page may fault more than once, so each page is expected at
- * least once; and what a way cannot see is expected not to be seen, as its limits say.
+ * Page faults against the pages that the program says it touched, by every way in which the probe
+ * can attach. What a reader would get wrong: a page may fault more than once, so each page is
+ * expected at least once; and what a way cannot see is expected not to be seen, as its limits say.
  */
 import { LoadError, openSession, UnsupportedError, type Session } from '@sonde/core';
 import {

@@ -3,8 +3,8 @@
  * pagefault: faults of the traced process in its own memory, seen in whichever way works here.
  *
  * What a reader would get wrong: handle_mm_fault runs again for a fault that could not be finished,
- * and it runs for other processes' memory too (ptrace, /proc/PID/mem). A repeat has FAULT_FLAG_TRIED,
- * or is the same address without FAULT_FLAG_VMA_LOCK right after one with it.
+ * and it runs for other processes' memory too (ptrace, /proc/PID/mem). A repeat has
+ * FAULT_FLAG_TRIED, or is the same address without FAULT_FLAG_VMA_LOCK right after one with it.
  */
 #include "gen/pagefault.bpf.h"
 
@@ -121,7 +121,7 @@ static __always_inline int report(void *ctx, __u64 address, __u32 access)
 	struct pagefault_fault *event;
 	__u64 stack;
 
-	/* Pages of the kernel's half (x86_64's vsyscall among them) are not the process's memory. */
+	/* Pages of the kernel's half, such as x86_64's vsyscall, are not the process's. */
 	if (address >> 63)
 		return 0;
 	stack = sonde_stack_of_task(ctx);

@@ -25,7 +25,9 @@ export function drawProbes(screen: Screen, probes: readonly ReportProbe[]): void
   }
 }
 
-/** `malloc, free by uprobe at entry (emulated)`: points that are seen in one way share the words. */
+/**
+ * `malloc, free by uprobe at entry (emulated)`: points that are seen in one way share the words.
+ */
 function wayWords(probe: ReportProbe): string {
   const ways = new Map<string, ReportPoint[]>();
   for (const point of probe.points) {

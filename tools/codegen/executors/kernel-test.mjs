@@ -1,8 +1,8 @@
 /**
  * The executor of kernel tests: one task boots its own cells; a batch of tasks boots each cell once
- * and runs every probe in it, each with a result of its own.
- * What a reader would get wrong: this file is loaded before anything is built, so it imports nothing
- * of ours; it starts vm-tests' program, which its target's dependencies have built.
+ * and runs every probe in it, each with a result of its own. What a reader would get wrong: this
+ * file is loaded before anything is built, so it imports nothing of ours; it starts vm-tests'
+ * program, which its target's dependencies have built.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,8 +11,13 @@ import { join } from 'node:path';
 
 /** @typedef {{ cells?: string, lane?: 'host' | 'guest' }} Options */
 /** @typedef {import('@nx/devkit').ExecutorContext} Context */
-/** @typedef {{ name: string, ok: boolean, text: string }} SuiteResult one project's part of a run */
-/** @typedef {{ success: boolean, terminalOutput: string, startTime: number, endTime: number }} TaskResult */
+/**
+ * @typedef {{ name: string, ok: boolean, text: string }} SuiteResult one project's part of a run
+ */
+/**
+ * @typedef {{ success: boolean, terminalOutput: string, startTime: number, endTime: number }}
+ * TaskResult
+ */
 
 const PROGRAM = join('vm-tests', 'dist', 'main.js');
 

@@ -1,8 +1,8 @@
 /**
- * `nx g @sonde/codegen:probe NAME` and `sonde-codegen new NAME`: the files of a new probe that works
- * at once. It reports the system calls of the target, until its author writes something better.
- * What a reader would get wrong: no list of probes has to be changed. The Nx plugin finds the
- * schema, and the command line finds the key `sonde.probe` of the package.
+ * `nx g @sonde/codegen:probe NAME` and `sonde-codegen new NAME`: the files of a new probe that
+ * works at once. It reports the system calls of the target, until its author writes something
+ * better. What a reader would get wrong: no list of probes has to be changed. The Nx plugin finds
+ * the schema, and the command line finds the key `sonde.probe` of the package.
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
- * All generated files of a probe, as text by path. What a reader would get wrong: nothing is written
- * here; `writeGenerated` writes, and `--check` only compares.
+ * All generated files of a probe, as text by path. What a reader would get wrong: nothing is
+ * written here; `writeGenerated` writes, and `--check` only compares.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * Whether the layout proof would notice: one offset of the representation is shifted, and every
- * oracle must fail. What a reader would get wrong: C has no offsetof for a bit-field, so there it is
- * BTF and bytes that must notice.
+ * oracle must fail. What a reader would get wrong: C has no offsetof for a bit-field, so there it
+ * is BTF and bytes that must notice.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

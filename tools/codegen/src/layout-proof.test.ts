@@ -64,8 +64,8 @@ for (const path of [...corpus, ...probes]) {
   );
 }
 
-// Clang describes in BTF what globals and maps refer to: the config struct always, maps' values, and
-// not what only code uses. The objects of the tests above hold a variable of every struct.
+// Clang describes in BTF what globals and maps refer to: the config struct always, maps' values,
+// and not what only code uses. The objects of the tests above hold a variable of every struct.
 t.test("the probes' own objects describe the same structs", async t => {
   for (const path of probes) {
     const ir = await evaluateSchema(path, 'schema.ts');

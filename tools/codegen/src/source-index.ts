@@ -1,8 +1,8 @@
 /**
  * Finds where a declaration of an evaluated schema stands in its author's file. What a reader would
- * get wrong: evaluation forgets source text, so a path like `events.alloc.sizeBytes` is walked again
- * through the syntax tree, through constants and constructor calls; where it leads nowhere (a value
- * that was computed), the declaration around it is cited.
+ * get wrong: evaluation forgets source text, so a path like `events.alloc.sizeBytes` is walked
+ * again through the syntax tree, through constants and constructor calls; where it leads nowhere (a
+ * value that was computed), the declaration around it is cited.
  */
 import {
   Node,

@@ -48,9 +48,9 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Returns the path of `<cache>/<kind>/<name>`, calling `fill` with an empty temporary directory when
- * it is not there yet. Two processes may fill at once: the first rename wins and the other's work is
- * thrown away. Whatever `fill` throws is passed on, after its directory is removed.
+ * Returns the path of `<cache>/<kind>/<name>`, calling `fill` with an empty temporary directory
+ * when it is not there yet. Two processes may fill at once: the first rename wins and the other's
+ * work is thrown away. Whatever `fill` throws is passed on, after its directory is removed.
  */
 export async function cached(
   kind: string,

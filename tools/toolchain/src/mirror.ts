@@ -2,8 +2,8 @@
  * Reads which Debian mirror this machine uses, so that a suite other than its own comes from there.
  *
  * Both of apt's formats are read: one-line (`deb [options] URI suite …`) and deb822 (`URIs:`). The
- * fact readers get wrong: security and third-party archives lie in the same folder, so an entry only
- * counts when its path ends in `/debian` and it lists a component `main`.
+ * fact readers get wrong: security and third-party archives lie in the same folder, so an entry
+ * only counts when its path ends in `/debian` and it lists a component `main`.
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
 /**
  * The payload disk: the files that one run brings into its guests and the script that runs them.
  *
- * It is built for each run and thrown away, unlike the root disk. The fact readers get wrong: QEMU's
- * own exit code is always 0, so the script's last line, `##CELL exit N`, is the only result; a guest
- * that never prints it has died.
+ * It is built for each run and thrown away, unlike the root disk. The fact readers get wrong:
+ * QEMU's own exit code is always 0, so the script's last line, `##CELL exit N`, is the only result;
+ * a guest that never prints it has died.
  */
 import { copyFile, cp, link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -3,8 +3,8 @@
  *
  * Emulation (TCG) is chosen on purpose: a /dev/kvm that opens is no proof that it works. One
  * processor, because under emulation a second one is no faster. The guest has no network device and
- * QEMU listens on nothing. The fact readers get wrong: `-nodefaults` is what keeps QEMU from opening
- * a monitor, a display and a network by itself.
+ * QEMU listens on nothing. The fact readers get wrong: `-nodefaults` is what keeps QEMU from
+ * opening a monitor, a display and a network by itself.
  */
 import { DISK } from '../images/initramfs.js';
 import type { Cell } from '../matrix.js';

@@ -35,7 +35,10 @@ function entryBytes(inode: number, path: string, mode: number, data: Uint8Array)
   return [padded(Buffer.concat([new TextEncoder().encode(header), name])), padded(data)];
 }
 
-/** Returns the archive's bytes: entries in the given order, no times, owner 0, so it is reproducible. */
+/**
+ * Returns the archive's bytes: entries in the given order, no times, owner 0, so it is
+ * reproducible.
+ */
 export function cpioArchive(entries: readonly CpioEntry[]): Uint8Array {
   const parts: Uint8Array[] = [];
   entries.forEach((entry, index) => {

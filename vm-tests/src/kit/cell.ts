@@ -31,7 +31,10 @@ export function cellInfo(env: NodeJS.ProcessEnv = process.env): CellInfo {
   };
 }
 
-/** Tells whether kernel `have` (`6.12.117+deb13`) is `since` (`6.6`) or newer, by its first two numbers. */
+/**
+ * Tells whether kernel `have` (`6.12.117+deb13`) is `since` (`6.6`) or newer, by its first two
+ * numbers.
+ */
 export function kernelAtLeast(since: string, have: string = release()): boolean {
   const [wantMajor = 0, wantMinor = 0] = since.split('.').map(Number);
   const match = /^(\d+)\.(\d+)/.exec(have);

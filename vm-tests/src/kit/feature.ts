@@ -1,5 +1,6 @@
 /**
- * Skips that are earned: a test may be skipped only where the kernel is too old to have the feature.
+ * Skips that are earned: a test may be skipped only where the kernel is too old to have the
+ * feature.
  *
  * On a kernel that should have it, its absence fails the test, so a matrix that is green has tried
  * everything that it says. The fact readers get wrong: an architecture may get a feature later than

@@ -158,7 +158,9 @@ export class Workload {
     return this.child.kill(signal);
   }
 
-  /** Closes the workload's input, then ends it by force after two seconds; returns its exit code. */
+  /**
+   * Closes the workload's input, then ends it by force after two seconds; returns its exit code.
+   */
   async stop(): Promise<number> {
     this.child.stdin?.end();
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 2000);
@@ -168,7 +170,10 @@ export class Workload {
   }
 }
 
-/** Starts a workload by name and returns it at once; `await workload.next()` waits for its first line. */
+/**
+ * Starts a workload by name and returns it at once; `await workload.next()` waits for its first
+ * line.
+ */
 export function startWorkload(
   name: string,
   args: readonly string[] = [],

@@ -1,10 +1,11 @@
 /**
- * Bundles each package's kernel tests into one file that runs with nothing but Node, koffi and libbpf.
+ * Bundles each package's kernel tests into one file that runs with nothing but Node, koffi and
+ * libbpf.
  *
  * One process per package: under emulation a process costs two seconds, most of it loading, and a
- * package's tests share one. The facts readers get wrong: tap crashes when it is bundled through its
- * own entry point, so it is aliased to its CommonJS build; and what runs is the compiled output, so a
- * stale dist is tested as it is.
+ * package's tests share one. The facts readers get wrong: tap crashes when it is bundled through
+ * its own entry point, so it is aliased to its CommonJS build; and what runs is the compiled
+ * output, so a stale dist is tested as it is.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

@@ -1,9 +1,9 @@
 /**
  * The host lane: the same bundles as in a guest, run on this machine's own kernel.
  *
- * Whether it works is asked of `sonde doctor`, which tries; no version or distribution is looked at.
- * The fact readers get wrong: on a machine where it does not work the lane is left out and named as
- * such, which is no failure, because the guests cover every test.
+ * Whether it works is asked of `sonde doctor`, which tries; no version or distribution is looked
+ * at. The fact readers get wrong: on a machine where it does not work the lane is left out and
+ * named as such, which is no failure, because the guests cover every test.
  */
 import { spawn } from 'node:child_process';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
@@ -45,7 +45,10 @@ export interface HostRequest {
   readonly outDir: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Called after each program with its place in the list, its lines, and its exit code if it had one. */
+  /**
+   * Called after each program with its place in the list, its lines, and its exit code if it had
+   * one.
+   */
   readonly onEnd: (index: number, lines: string[], code: number | undefined) => Promise<void>;
 }
 

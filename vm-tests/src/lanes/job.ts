@@ -1,9 +1,10 @@
 /**
  * Runs the `sonde` program once in one guest, and brings out what it printed and wrote.
  *
- * This is how `npm start` traces where the machine's own kernel does not allow it. The facts readers
- * get wrong: standard output of the program is passed on as it comes, while its standard error is a
- * file of the results, shown only when it failed; and a path after --json is a path outside.
+ * This is how `npm start` traces where the machine's own kernel does not allow it. The facts
+ * readers get wrong: standard output of the program is passed on as it comes, while its standard
+ * error is a file of the results, shown only when it failed; and a path after --json is a path
+ * outside.
  */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
 /**
  * What a test or a job needs beside its own code: BPF objects, workloads, and the `sonde` program.
  *
- * All of it is taken from what was built (dist), never from sources. The fact readers get wrong: the
- * program is brought into a guest as the same tree of files, not as one bundle, so that probes are
- * found there by their package.json as anywhere else.
+ * All of it is taken from what was built (dist), never from sources. The fact readers get wrong:
+ * the program is brought into a guest as the same tree of files, not as one bundle, so that probes
+ * are found there by their package.json as anywhere else.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -99,7 +99,9 @@ export async function programFiles(folder: string): Promise<PayloadFile[]> {
   return files;
 }
 
-/** Where a third-party package goes: beside each copy of the package of ours that it is nested in. */
+/**
+ * Where a third-party package goes: beside each copy of the package of ours that it is nested in.
+ */
 function placesOf(path: string): string[] {
   const nested = /^packages\/([^/]+)\/(node_modules\/.*)$/.exec(path);
   if (nested === null) return [path];

@@ -13,7 +13,9 @@ export function wordsToNumber(low: number, high: number): number {
   return high < HIGH_LIMIT ? high * HIGH + low : refuseWide(low, high);
 }
 
-/** The unsigned 64-bit integer at `offset`, little endian; throws a RangeError at 2^53 and above. */
+/**
+ * The unsigned 64-bit integer at `offset`, little endian; throws a RangeError at 2^53 and above.
+ */
 export function readU64(view: DataView, offset: number): number {
   const low = view.getUint32(offset, true);
   const high = view.getUint32(offset + 4, true);

@@ -1,7 +1,7 @@
 /**
  * What a generated `gen/<probe>.ts` exports to the rest of Sonde: codecs by name, for code that
- * knows no probe. What a reader would get wrong: these are for tables, JSON and low rates; code that
- * knows its probe imports the generated cursors and column decoders instead.
+ * knows no probe. What a reader would get wrong: these are for tables, JSON and low rates; code
+ * that knows its probe imports the generated cursors and column decoders instead.
  */
 import type { ProbeIr, Unit } from '../schema/ir.js';
 

@@ -4,7 +4,9 @@
  * target's (64-bit little endian, natural alignment), whatever machine computed them.
  */
 
-/** Name and version of this representation; part of every hash, so a change of shape is a change. */
+/**
+ * Name and version of this representation; part of every hash, so a change of shape is a change.
+ */
 export const IR_VERSION = 'sonde.ir/1';
 
 /** Where in the author's schema a declaration stands: repository-relative path and 1-based line. */
@@ -171,7 +173,9 @@ export type AttachIr =
       readonly limits?: string;
     }
   | {
-      /** On every CALL of `callee` inside `caller`: the arguments are in place, CALL is emulated. */
+      /**
+       * On every CALL of `callee` inside `caller`: the arguments are in place, CALL is emulated.
+       */
       readonly kind: 'goCall';
       readonly name: string;
       readonly program: string;

@@ -173,7 +173,9 @@ export class TypeTable implements LayoutContext {
     };
   }
 
-  /** Refuses a struct that holds a union without the enum field that says which variant lies in it. */
+  /**
+   * Refuses a struct that holds a union without the enum field that says which variant lies in it.
+   */
   checkUnions(struct: StructIr, path: string): void {
     for (const field of struct.fields) {
       if (field.type.kind === 'array') this.#refuseUnionArray(field, path);

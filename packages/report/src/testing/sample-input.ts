@@ -1,4 +1,6 @@
-/** One place that builds a report's input: a Go service that leaks 1 MiB/s, each part changeable. */
+/**
+ * One place that builds a report's input: a Go service that leaks 1 MiB/s, each part changeable.
+ */
 import {
   analyse,
   type Frame,

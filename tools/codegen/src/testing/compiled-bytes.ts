@@ -1,7 +1,7 @@
 /**
- * Bytes as C compilers lay them out: initialised variables, each in a section of its own, copied out
- * of the object. What a reader would get wrong: the arm64 program is never run, and needs not be;
- * its compiler has written the bytes into the object already.
+ * Bytes as C compilers lay them out: initialised variables, each in a section of its own, copied
+ * out of the object. What a reader would get wrong: the arm64 program is never run, and needs not
+ * be; its compiler has written the bytes into the object already.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

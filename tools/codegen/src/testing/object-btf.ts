@@ -1,6 +1,6 @@
 /**
- * What an object's BTF says about its structs, compared with the representation. What a reader would
- * get wrong: BTF comes from clang's own layout, through bpftool; nothing of ours computes it.
+ * What an object's BTF says about its structs, compared with the representation. What a reader
+ * would get wrong: BTF comes from clang's own layout, through bpftool; nothing of ours computes it.
  */
 import { execFileSync } from 'node:child_process';
 import {

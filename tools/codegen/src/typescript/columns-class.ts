@@ -1,7 +1,8 @@
 /**
  * Emits the column decoder of a struct: typed arrays that records are appended to, for high rates.
  * What a reader would get wrong: 64-bit integers take two columns of words, so that nothing is
- * rounded and no bigint is made; composite fields keep their bytes and are decoded by row on demand.
+ * rounded and no bigint is made; composite fields keep their bytes and are decoded by row on
+ * demand.
  */
 import {
   StructureKind,
@@ -222,7 +223,9 @@ function addBits(
   );
 }
 
-/** Strings, bytes, structs, unions and arrays: their bytes by row, and a method that decodes one. */
+/**
+ * Strings, bytes, structs, unions and arrays: their bytes by row, and a method that decodes one.
+ */
 function addBytes(
   field: FieldIr,
   siblings: readonly FieldIr[],

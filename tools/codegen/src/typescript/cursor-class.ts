@@ -165,7 +165,9 @@ function addField(
   }
 }
 
-/** The whole sentence at a member that reads the value itself, and only the difference at others. */
+/**
+ * The whole sentence at a member that reads the value itself, and only the difference at others.
+ */
 function memberText(field: Documented & { readonly name: string }, member: Member): string {
   if (member.suffix !== '') return `${member.note} \`${field.name}\`.`;
   return memberDoc({ ...field, about: `${field.about}${member.note}` });
