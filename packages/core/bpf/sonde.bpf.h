@@ -136,6 +136,17 @@ static __always_inline __u32 sonde_site(struct pt_regs *ctx)
 	return sonde_site_of(sonde_ip(ctx));
 }
 
+/*
+ * The site of a C function's return. The instruction pointer is then the caller's, so that without
+ * cookies only the attach point, if the program knows it, leads to the site.
+ */
+static __always_inline __u32 sonde_return_site(struct pt_regs *ctx, __u32 point)
+{
+	if (SONDE_TARGET->has_cookie)
+		return (__u32)bpf_get_attach_cookie(ctx);
+	return sonde_site_of(point);
+}
+
 /* Counts one hit of a site. */
 static __always_inline void sonde_hit(__u32 site)
 {

@@ -3,7 +3,7 @@
  * about each call. What a reader would get wrong: memalign and aligned_alloc may be one address in
  * libc (glibc 2.36), and then no tracer can tell which name the caller used.
  */
-import { reportCompared, type WorkloadLine } from '@sonde/vm-tests/kit';
+import { reportCompared, startWorkload } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
 import {
   end,
@@ -13,6 +13,7 @@ import {
   trace,
   type Traced,
   type TracedEvent,
+  type WorkloadLine,
 } from './testing/traced.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
@@ -47,7 +48,7 @@ async function runCalls(traced: Traced): Promise<Call[]> {
   return lines.map(toCall);
 }
 
-/** Whether `seen` may stand for `called`: its own name, or the one that shares its place in libc. */
+/** Whether `seen` may stand for `called`: its own name, or the one at the same place in libc. */
 function sameFunction(traced: Traced, seen: string, called: string): boolean {
   if (seen === called) return true;
   const point = traced.session.probes[0]?.points.find(each => each.point === called);
@@ -110,7 +111,10 @@ for (const [how, features] of [
   ['sites found by address, as before Linux 5.15', { cookies: false, uprobeMulti: false }],
 ] as const) {
   t.test(`stream, ${how}: one event for each call`, async test => {
-    const traced = await trace('callocs', { request: { mode: 'stream' }, session: { features } });
+    const traced = await trace(startWorkload('callocs'), {
+      request: { mode: 'stream' },
+      session: { features },
+    });
     test.teardown(() => end(traced));
     const calls = await runCalls(traced);
     reportCompared(compareStream(test, traced, calls));
@@ -124,7 +128,7 @@ for (const [how, features] of [
 }
 
 t.test('stream: stacks lead from the C function that allocated to main', async test => {
-  const traced = await trace('callocs', { request: { mode: 'stream' } });
+  const traced = await trace(startWorkload('callocs'), { request: { mode: 'stream' } });
   test.teardown(() => end(traced));
   await runCalls(traced);
   const event = traced.events.find(each => each.fields['allocator'] === 'calloc');
@@ -142,7 +146,7 @@ t.test('stream: stacks lead from the C function that allocated to main', async t
 });
 
 t.test('stream: a call into C inside a call into C has its own Go frames', async test => {
-  const traced = await trace('callocs', { request: { mode: 'stream' } });
+  const traced = await trace(startWorkload('callocs'), { request: { mode: 'stream' } });
   test.teardown(() => end(traced));
   const told = await traced.workload.command('nest');
   traced.session.drain();
@@ -161,7 +165,7 @@ t.test('stream: a call into C inside a call into C has its own Go frames', async
 });
 
 t.test('aggregate: what is live, and the totals, after all calls', async test => {
-  const traced = await trace('callocs', { request: { mode: 'aggregate' } });
+  const traced = await trace(startWorkload('callocs'), { request: { mode: 'aggregate' } });
   test.teardown(() => end(traced));
   const calls = await runCalls(traced);
   const live = new Map<bigint, Call>();

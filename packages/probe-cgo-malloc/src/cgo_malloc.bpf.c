@@ -291,11 +291,7 @@ int alloc_return(struct pt_regs *ctx)
 	if (!sonde_is_target())
 		return 0;
 	call = bpf_map_lookup_elem(&calls, &thread);
-	/* The instruction pointer is the caller's: without cookies the call itself names the site. */
-	if (SONDE_TARGET->has_cookie)
-		sonde_hit((__u32)bpf_get_attach_cookie(ctx));
-	else
-		sonde_hit(call ? sonde_site_of(2 * call->allocator + 1) : SONDE_SITE_UNKNOWN);
+	sonde_hit(sonde_return_site(ctx, call ? 2 * call->allocator + 1 : SONDE_SITES));
 	sonde_regs_of(ctx, &regs);
 	/* Returns of inner calls, and of calls that began before the attach. */
 	if (!call || !call->active || regs.sp != call->stack_pointer + RETURN_BYTES)

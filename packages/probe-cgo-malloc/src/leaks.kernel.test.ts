@@ -3,7 +3,7 @@
  * per address, and when the maps or the ring are too small. What a reader would get wrong: the seed
  * is new on every run (SONDE_SEED repeats one), and is printed with the test's name.
  */
-import { reportCompared, startWorkload, type WorkloadLine } from '@sonde/vm-tests/kit';
+import { reportCompared, startWorkload } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
 import {
   attach,
@@ -15,6 +15,7 @@ import {
   trace,
   type Traced,
   type TracedEvent,
+  type WorkloadLine,
 } from './testing/traced.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
@@ -129,7 +130,7 @@ function compareBooks(
 }
 
 t.test(`seed ${SEED}: both modes, attached at once, agree with the program`, async test => {
-  const traced = await trace('cleak', { args: ARGS, request: { mode: 'aggregate' } });
+  const traced = await trace(startWorkload('cleak', ARGS), { request: { mode: 'aggregate' } });
   test.teardown(() => end(traced));
   const streaming = await attach(traced.workload.pid, { request: { mode: 'stream' } });
   test.teardown(() => streaming.close());
@@ -155,7 +156,7 @@ t.test(`seed ${SEED}: both modes, attached at once, agree with the program`, asy
 t.test(
   `seed ${SEED}: live holds each address that the program holds, and its Go line`,
   async test => {
-    const traced = await trace('cleak', { args: ARGS, request: { mode: 'aggregate' } });
+    const traced = await trace(startWorkload('cleak', ARGS), { request: { mode: 'aggregate' } });
     test.teardown(() => end(traced));
     const functions = new SiteFunctions(traced.before);
     traced.workload.send(`run ${ROUNDS}`);
@@ -196,8 +197,7 @@ t.test(
 );
 
 t.test('a map that is too small: what it cannot hold is a loss, and nothing else', async test => {
-  const traced = await trace('cleak', {
-    args: ARGS,
+  const traced = await trace(startWorkload('cleak', ARGS), {
     request: { mode: 'aggregate' },
     session: { mapEntries: { live: 64 } },
   });
@@ -219,7 +219,7 @@ t.test('a map that is too small: what it cannot hold is a loss, and nothing else
 });
 
 t.test('a ring of one page: produced is what was read plus what was lost', async test => {
-  const traced = await trace('storm', {
+  const traced = await trace(startWorkload('storm'), {
     // A thread that is born or dies frees null pointers, which are hits without a record.
     warmUp: 'run 10',
     request: { mode: 'stream' },
@@ -241,7 +241,7 @@ t.test('a ring of one page: produced is what was read plus what was lost', async
 });
 
 t.test('a neighbour with the same C library is neither counted nor slowed down', async test => {
-  const traced = await trace('storm', { warmUp: 'run 10' });
+  const traced = await trace(startWorkload('storm'), { warmUp: 'run 10' });
   test.teardown(() => end(traced));
   const neighbour = startWorkload('storm');
   test.teardown(() => neighbour.stop());

@@ -1,8 +1,8 @@
 /**
- * What the probe of large Go objects declares: births where the runtime takes a span for one object,
- * deaths where that span goes back to the heap. What a reader would get wrong: an object above 32 KiB
- * has a span of its own, so its size here is that of the span, a multiple of 8 KiB pages. Smaller
- * objects are not seen, and cost nothing, unless `windowMs` asks for them.
+ * What the probe of large Go objects declares: births where the runtime takes a span for one
+ * object, deaths where that span goes back to the heap. What a reader would get wrong: an object
+ * above 32 KiB has a span of its own, so its size here is that of the span, a multiple of 8 KiB
+ * pages. Smaller objects are not seen, and cost nothing, unless `windowMs` asks for them.
  */
 import {
   address,
@@ -157,8 +157,8 @@ export default defineProbe({
           name: 'free-span-entry',
           program: 'span_freed',
           limits:
-            'the garbage collector sweeps lazily: a death is seen up to one cycle after the object ' +
-            'became unreachable',
+            'the garbage collector sweeps lazily: a death is seen up to one cycle after the ' +
+            'object became unreachable',
         }),
       ],
     }),

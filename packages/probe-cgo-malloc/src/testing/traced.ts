@@ -1,12 +1,23 @@
 /**
  * A workload under this probe, for the kernel tests: what it says, what the probe says, and the
- * names that the workload itself gives to a stack. What a reader would get wrong: the C library also
- * allocates for threads that the Go runtime starts, so only allocations of known C functions, or at
- * known addresses, are compared; the others are real but belong to no one's plan.
+ * names that the workload itself gives to a stack. What a reader would get wrong: the C library
+ * also allocates for threads that the Go runtime starts, so only allocations of known C functions,
+ * or at known addresses, are compared; the others are real but belong to no one's plan.
  */
 import { openSession, type ProbeRequest, type Session, type SessionOptions } from '@sonde/core';
-import { startWorkload, type Workload, type WorkloadLine } from '@sonde/vm-tests/kit';
 import { probe } from '../gen/cgo-malloc.js';
+
+/** One line of a workload, parsed. */
+export type WorkloadLine = Record<string, unknown>;
+
+/** What this room needs of a running workload; the tests start it with the kit of vm-tests. */
+export interface TracedProgram {
+  readonly pid: number;
+  next(): Promise<WorkloadLine>;
+  command(text: string): Promise<WorkloadLine>;
+  send(text: string): void;
+  stop(): Promise<number>;
+}
 
 /** One record, decoded. */
 export interface TracedEvent {
@@ -16,16 +27,15 @@ export interface TracedEvent {
 
 /** A traced workload with everything that was seen so far. */
 export interface Traced {
-  readonly workload: Workload;
+  readonly workload: TracedProgram;
   readonly session: Session;
   readonly events: TracedEvent[];
   /** Lines that the workload printed before it was ready. */
   readonly before: WorkloadLine[];
 }
 
-/** How a workload is started and traced. */
+/** How a workload is traced. */
 export interface TraceOptions {
-  readonly args?: readonly string[];
   /** A command that is done before the attach, e.g. so that all threads exist by then. */
   readonly warmUp?: string;
   readonly request?: Omit<ProbeRequest, 'module'>;
@@ -43,9 +53,8 @@ export function attach(pid: number, options: TraceOptions = {}): Promise<Session
   });
 }
 
-/** Starts a workload, waits until it is ready, and traces it. */
-export async function trace(name: string, options: TraceOptions = {}): Promise<Traced> {
-  const workload = startWorkload(name, options.args);
+/** Waits until a workload is ready, and traces it. */
+export async function trace(workload: TracedProgram, options: TraceOptions = {}): Promise<Traced> {
   const before: WorkloadLine[] = [];
   for (let line = await workload.next(); line['event'] !== 'ready'; line = await workload.next()) {
     before.push(line);
@@ -66,7 +75,7 @@ export function collect(session: Session): TracedEvent[] {
   return events;
 }
 
-/** Ends both. */
+/** Detaches the probe, then lets the workload go. */
 export async function end({ session, workload }: Traced): Promise<void> {
   await session.close();
   workload.send('exit');
@@ -74,7 +83,7 @@ export async function end({ session, workload }: Traced): Promise<void> {
 }
 
 /** Lines of the workload up to the one with this `event`, which is not among them. */
-export async function linesUntil(workload: Workload, event: string): Promise<WorkloadLine[]> {
+export async function linesUntil(workload: TracedProgram, event: string): Promise<WorkloadLine[]> {
   const lines: WorkloadLine[] = [];
   for (let line = await workload.next(); line['event'] !== event; line = await workload.next()) {
     lines.push(line);
@@ -114,7 +123,10 @@ function addFields(
 }
 
 /** The Go functions of a stack, innermost first, as the workload's own tables name them. */
-export async function goFunctions(workload: Workload, pcs: readonly bigint[]): Promise<string[]> {
+export async function goFunctions(
+  workload: TracedProgram,
+  pcs: readonly bigint[],
+): Promise<string[]> {
   const words = pcs.map(pc => `0x${pc.toString(16)}`).join(' ');
   const line = await workload.command(`frames ${words}`);
   return line['functions'] as string[];
