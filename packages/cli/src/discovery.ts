@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { UsageError } from '@sonde/core';
 import type { ProbeModule } from '@sonde/core/decode';
 
-/** A probe that was found. */
+/** What a search gives: the module as it was imported, and where it came from. */
 export interface FoundProbe {
   /** Name of its package, or the path that was given. */
   readonly package: string;

@@ -49,6 +49,26 @@ function rowsOf(
   return { count: rows.length, keys, values, ...shape };
 }
 
+/** A probe whose one point the brake took off; after the end nothing is attached. */
+const PROBE: TracedSession['probes'][number] = {
+  name: 'cgo-malloc',
+  mode: 'aggregate',
+  eventBase: 0,
+  points: [
+    {
+      point: 'malloc',
+      need: 'required',
+      alternative: 'malloc',
+      kind: 'cFunction',
+      attached: false,
+      failures: [],
+      sites: [],
+      detachedAtNs: START + 2_000_000_000n,
+      detachReason: 'too hot',
+    },
+  ],
+};
+
 /** A session whose clock moves when somebody sleeps; `maps` may change with the time. */
 function fakeSession(change: {
   readonly maps?: (seconds: number) => Readonly<Record<string, MapRows>>;
@@ -62,26 +82,7 @@ function fakeSession(change: {
   const gone = () => change.exitAfter !== undefined && seconds() >= change.exitAfter;
   const calls = { stop: 0 };
   const session: TracedSession = {
-    probes: [
-      {
-        name: 'cgo-malloc',
-        mode: 'aggregate',
-        eventBase: 0,
-        points: [
-          {
-            point: 'malloc',
-            need: 'required',
-            alternative: 'malloc',
-            kind: 'cFunction',
-            attached: false,
-            failures: [],
-            sites: [],
-            detachedAtNs: START + 2_000_000_000n,
-            detachReason: 'too hot',
-          },
-        ],
-      },
-    ],
+    probes: [PROBE],
     onEvent: (probe, event, handler) => void handlers.set(`${probe}/${event}`, handler),
     drain: () => 0,
     readMap: (_probe, map) => change.maps?.(seconds())[map] ?? rowsOf(cHeap, map, []),

@@ -99,7 +99,8 @@ t.test('a probe in node_modules of the current folder is found; --probe wins ove
     const manifest = { name: `@x/${about}`, type: 'module', sonde };
     writeFileSync(join(folder, path, 'package.json'), JSON.stringify(manifest));
     const ir = { name: 'rain', about };
-    const code = `export default { ir: ${JSON.stringify(ir)}, objectBase: new URL('.', import.meta.url) };`;
+    const base = "new URL('.', import.meta.url)";
+    const code = `export default { ir: ${JSON.stringify(ir)}, objectBase: ${base} };`;
     writeFileSync(join(folder, path, 'probe.js'), code);
   };
   add('node_modules/@x/found', 'found');

@@ -138,7 +138,8 @@ function explainExit(
   if (launched !== undefined && options.durationNs === undefined && !short) return false;
   const after = formatDuration(seen.durationNs);
   surround.err(
-    `sonde: trace ${target.info.pid}: the process exited after ${after}; the report covers that time\n` +
+    `sonde: trace ${target.info.pid}: the process exited after ${after}; ` +
+      'the report covers that time\n' +
       '  trace it while it runs, or from its start: sonde trace -- COMMAND\n',
   );
   return short;

@@ -14,7 +14,7 @@ import {
 } from './doubts.js';
 import { readGoHeapTrend } from './go-heap.js';
 import { heldOverTime, pairLives, stillLiving } from './go-lives.js';
-import { splitGrowth, type Growth } from './growth.js';
+import { splitGrowth } from './growth.js';
 import type {
   CHeapObservation,
   GoLargeObservation,

@@ -68,7 +68,7 @@ export interface StackFinding {
   readonly why: string;
 }
 
-/** The answer. */
+/** The answer of a trace: what is going on, what to do, and how far to trust it. */
 export interface Verdict {
   readonly class: VerdictClass;
   /** One sentence that an on-call engineer reads first. */

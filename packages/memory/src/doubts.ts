@@ -129,10 +129,10 @@ function doubtsOfPoints(probe: ProbeState): string[] {
   if (detached.length > 0) {
     const first = detached.reduce((a, b) => (b.detachedAtNs! < a.detachedAtNs! ? b : a));
     const names = detached.map(point => point.point).join(', ');
+    const reason = first.detachReason ?? 'to limit the overhead';
     sentences.push(
       `${names} ${detached.length === 1 ? 'was' : 'were'} taken off after ` +
-        `${formatDuration(first.detachedAtNs!)} (${first.detachReason ?? 'to limit the overhead'}): ` +
-        `what ${probe.name} says ends there`,
+        `${formatDuration(first.detachedAtNs!)} (${reason}): what ${probe.name} says ends there`,
     );
   }
   if (missing.length > 0) {

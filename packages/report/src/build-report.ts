@@ -47,7 +47,7 @@ export interface ReportInput {
   };
 }
 
-/** Builds the report value. */
+/** What `--json` prints and the text is written from. Pure: the same input gives the same value. */
 export function buildReport(input: ReportInput): Report {
   const { seen, analysis } = input;
   const { failed, ...verdict } = analysis.verdict;

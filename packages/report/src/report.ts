@@ -140,7 +140,7 @@ export interface ReportCost {
   }[];
 }
 
-/** The whole report. */
+/** Everything that one trace says, from the process to what tracing it cost. */
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   readonly tracer: { readonly version: string; readonly kernel: string };

@@ -119,37 +119,7 @@ export function sampleObservation(change: Partial<Observation> = {}): Observatio
       atNs: live.atNs.map(born => born + 4000),
       stack: live.stack,
     },
-    probes: [
-      {
-        name: 'cgo-malloc',
-        mode: 'aggregate',
-        points: ['malloc', 'mallocReturn', 'free'].map(name => point(name)),
-      },
-      {
-        name: 'mallocgc',
-        mode: 'stream',
-        points: [
-          point('large', { alternative: 'alloc-large-call', kind: 'goCall' }),
-          point('free', {
-            alternative: 'free-span-entry',
-            kind: 'goEntry',
-            limits: 'the collector sweeps lazily',
-          }),
-        ],
-      },
-      {
-        name: 'pagefault',
-        mode: 'stream',
-        points: [
-          point('fault', {
-            alternative: 'kprobe',
-            kind: 'kprobe',
-            limits: 'repeats of one fault are told by the last address of the thread',
-            sites: [{ location: 'handle_mm_fault', costClass: 'kernel', hits: 7168 }],
-          }),
-        ],
-      },
-    ],
+    probes: sampleProbes(),
     losses: {},
     goLarge: {
       address: new Float64Array(0),
@@ -161,6 +131,41 @@ export function sampleObservation(change: Partial<Observation> = {}): Observatio
     },
     ...change,
   };
+}
+
+/** The three probes of a trace, all attached. */
+function sampleProbes(): Observation['probes'] {
+  return [
+    {
+      name: 'cgo-malloc',
+      mode: 'aggregate',
+      points: ['malloc', 'mallocReturn', 'free'].map(name => point(name)),
+    },
+    {
+      name: 'mallocgc',
+      mode: 'stream',
+      points: [
+        point('large', { alternative: 'alloc-large-call', kind: 'goCall' }),
+        point('free', {
+          alternative: 'free-span-entry',
+          kind: 'goEntry',
+          limits: 'the collector sweeps lazily',
+        }),
+      ],
+    },
+    {
+      name: 'pagefault',
+      mode: 'stream',
+      points: [
+        point('fault', {
+          alternative: 'kprobe',
+          kind: 'kprobe',
+          limits: 'repeats of one fault are told by the last address of the thread',
+          sites: [{ location: 'handle_mm_fault', costClass: 'kernel', hits: 7168 }],
+        }),
+      ],
+    },
+  ];
 }
 
 function sampleMemory(atNs: number, second: number): MemorySample {
