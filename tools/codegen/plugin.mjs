@@ -86,7 +86,11 @@ export function probeTargets(root, bin) {
   };
 }
 
-/** @type {import('@nx/devkit').CreateNodesV2} */
+/**
+ * What Nx calls with every schema that it finds: each gives its package four targets.
+ *
+ * @type {import('@nx/devkit').CreateNodesV2}
+ */
 export const createNodesV2 = [
   'packages/probe-*/src/schema.ts',
   (files, _options, context) => {

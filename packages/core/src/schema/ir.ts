@@ -219,7 +219,10 @@ export interface AttachPointIr {
   readonly source?: SourcePosition;
 }
 
-/** A whole probe. */
+/**
+ * A schema after evaluation: what codegen prints from, the loader reads, and an object's hash is
+ * taken of. Everything in it is plain JSON.
+ */
 export interface ProbeIr {
   readonly ir: typeof IR_VERSION;
   readonly name: string;

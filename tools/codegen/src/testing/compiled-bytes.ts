@@ -45,10 +45,10 @@ export function compiledBytes(
   const object = join(folder, `${toolchain.name}.o`);
   const source = join(folder, 'bytes.c');
   writeFileSync(join(folder, 'types.bpf.h'), header);
-  const lines = variables.map(
-    ({ tag, initializer }, index) =>
-      `__attribute__((section(".sonde.${index}"), used)) struct ${tag} sample_${index} = ${initializer};`,
-  );
+  const lines = variables.map(({ tag, initializer }, index) => {
+    const section = `__attribute__((section(".sonde.${index}"), used))`;
+    return `${section} struct ${tag} sample_${index} = ${initializer};`;
+  });
   writeFileSync(source, `#include "types.bpf.h"\n${lines.join('\n')}\n`);
   const flags = ['-c', '-O0', '-fno-common', `-I${frameworkHeaders()}`, `-I${folder}`];
   run(toolchain.compiler, [...flags, source, '-o', object]);

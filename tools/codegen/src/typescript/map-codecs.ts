@@ -34,9 +34,8 @@ export function emitMap(map: MapIr, names: TypeNames, printer: ModulePrinter): b
     ...(write === undefined ? [] : [`encodeKey: (view, offset, key) => {\n${write}\n},`]),
   ];
   const codec = printer.useType('MapCodec');
-  printer.add(
-    `${docBlock(docText(map))}\nexport const ${map.name}Map: ${codec}<${types}> = {\n${members.join('\n')}\n};`,
-  );
+  const head = `export const ${map.name}Map: ${codec}<${types}> =`;
+  printer.add(`${docBlock(docText(map))}\n${head} {\n${members.join('\n')}\n};`);
   return true;
 }
 
@@ -108,7 +107,8 @@ function column(field: FieldIr, names: TypeNames): string {
   const { name, type, about } = field;
   const unit = type.kind === 'scalar' || type.kind === 'bits' ? type.unit : elementUnit(type);
   const kind = columnKind(type, names);
-  return `{ name: ${literal(name)}, kind: ${literal(kind)}, unit: ${literal(unit)}, about: ${literal(about)} },`;
+  const members = Object.entries({ name, kind, unit, about });
+  return `{ ${members.map(([key, value]) => `${key}: ${literal(value)}`).join(', ')} },`;
 }
 
 function elementUnit(type: TypeIr): string {

@@ -13,7 +13,10 @@ import { TypeNames } from './type-names.js';
 
 /** The decoder module as text. */
 export async function printProbeModule(ir: ProbeIr, schemaFile: string): Promise<string> {
-  const head = `Decoders of the probe ${ir.name}: a cursor that reads in place, columns for high\nrates, plain objects for the rest. The layout is the one of ${ir.name}.bpf.h.`;
+  const head = [
+    `Decoders of the probe ${ir.name}: a cursor that reads in place, columns for high`,
+    `rates, plain objects for the rest. The layout is the one of ${ir.name}.bpf.h.`,
+  ].join('\n');
   const printer = new ModulePrinter(schemaFile, head);
   const names = new TypeNames(ir);
   for (const type of ir.types) {
@@ -67,7 +70,10 @@ function tagEnumOf(union: UnionIr, ir: ProbeIr): EnumIr {
 
 /** The representation as a module; its sources are left out, the decoder cites them. */
 export async function printIrModule(ir: ProbeIr, schemaFile: string): Promise<string> {
-  const head = `The representation of the probe ${ir.name}: layouts, maps, parameters and attach points\nas plain values. Objects carry its hash.`;
+  const head = [
+    `The representation of the probe ${ir.name}: layouts, maps, parameters and attach points`,
+    'as plain values. Objects carry its hash.',
+  ].join('\n');
   const printer = new ModulePrinter(schemaFile, head);
   const type = printer.useType('ProbeIr', '@sonde/core/schema');
   const plain = JSON.stringify(
