@@ -174,6 +174,10 @@ async function inGuests(
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     silenceTimeoutMs: (request.suiteTimeoutSeconds + 20) * 1000,
     progress: request.progress,
+    onLine: (cell, line) => {
+      const name = /^##STEP start (\S+)$/.exec(line)?.[1];
+      if (name !== undefined) request.progress(`${cell.name}: running ${name}`);
+    },
     onDone: result => pending.push(judgeGuest(request, ready, result)),
   });
   return (await Promise.all(pending)).flat();

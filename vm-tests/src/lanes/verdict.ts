@@ -42,9 +42,11 @@ export function judgeSuite(
   if (exitCode === undefined) reasons.push('it never ended');
   else if (exitCode === 137) reasons.push('it was killed: out of time or memory');
   else if (exitCode !== 0 && failures.length === 0) reasons.push(`it exited with ${exitCode}`);
-  if (results && !results.ok && failures.length === 0) {
-    const why = results.failures[0] as { tapError?: string } | undefined;
-    reasons.push(`its TAP output is broken: ${why?.tapError ?? results.bailout ?? 'no plan'}`);
+  const planless = !results || results.plan.end === null || results.count === 0;
+  if (failures.length === 0 && (planless || !results.ok)) {
+    const why = results?.failures[0] as { tapError?: string } | undefined;
+    const said = why?.tapError ?? (results?.bailout || 'no test, or no plan');
+    reasons.push(`its TAP output is broken: ${said}`);
   }
   const passed = (results?.pass ?? 0) - (results?.skip ?? 0);
   if (reasons.length === 0 && compared === 0) reasons.push('it compared no events with the truth');

@@ -1,0 +1,44 @@
+/** The committed matrix against its schema, and what selects cells. */
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import t from 'tap';
+import { allCells, packageRoot, readMatrix, selectCells } from './matrix.js';
+
+const schema = JSON.parse(readFileSync(`${packageRoot}matrix.schema.json`, 'utf8')) as object;
+const validate = new Ajv({ allErrors: true, formats: { regex: true } }).compile(schema);
+const matrix = readMatrix();
+
+t.test('matrix.json fits its schema', async t => {
+  t.ok(validate(JSON.parse(JSON.stringify(matrix))), JSON.stringify(validate.errors));
+});
+
+t.test('the schema refuses an unknown field, architecture and set', async t => {
+  const [kernel] = matrix.kernels;
+  for (const wrong of [
+    { ...matrix, extra: 1 },
+    { ...matrix, kernels: [{ ...kernel, set: 'slow' }] },
+    { ...matrix, architectures: [{ ...matrix.architectures[0], name: 'riscv64' }] },
+    { ...matrix, kernels: [] },
+  ]) {
+    t.notOk(validate(wrong));
+  }
+});
+
+t.test('names are unique, and every pattern names its architecture', async t => {
+  const names = allCells(matrix).map(c => c.name);
+  t.equal(new Set(names).size, names.length);
+  for (const kernel of matrix.kernels) t.match(kernel.package, /ARCH$/);
+});
+
+t.test('cells are selected by name, kernel, architecture and set', async t => {
+  const names = (...words: string[]): string[] => selectCells(matrix, words).map(c => c.name);
+  const [kernel] = matrix.kernels;
+  const [arch] = matrix.architectures;
+  const cell = `${kernel?.name}-${arch?.name}`;
+  t.strictSame(names(cell), [cell]);
+  t.equal(names(kernel?.name ?? '').length, matrix.architectures.length);
+  t.equal(names(arch?.name ?? '').length, matrix.kernels.length);
+  t.strictSame(names('full'), names(...matrix.architectures.map(a => a.name)));
+  t.ok(names('fast').length > 0 && names('fast').length <= names('full').length);
+  t.throws(() => names('4.19'), { message: /no cell 4\.19; there are / });
+});
