@@ -229,6 +229,30 @@ t.test('what the brake took off ends the evidence there, and the sentence says s
   t.match(it.verdict.caveats[0]!, /malloc was taken off after 14 s \(overhead 13 % of 10 %\)/);
 });
 
+t.test('what the brake took off too early leaves growth unexplained', async t => {
+  const malloc = { detachedAtNs: 1e9, detachReason: 'too hot' };
+  const probes = [simulatedProbe('cgo-malloc', ['malloc', 'mallocReturn', 'free'], { malloc })];
+  const goHeap = (at: number) => ({ inUse: (8 + at) * MiB, cycles: at, marked: (5 + at) * MiB });
+  const otherRss = (at: number) => at * 50 * MiB;
+  const it = run({ seed: 1, sources: [leak(0, 100, 4096)], probes, goHeap, otherRss });
+  t.equal(it.verdict.class, 'unexplained', 'the smaller growth of the Go heap is not the answer');
+  t.match(it.verdict.sentence, /could be followed for 1 s only, in which it grew by/);
+  t.match(it.verdict.next, /--max-overhead/);
+});
+
+t.test('an accusation says what it does not explain', async t => {
+  const it = run({ seed: 1, sources: [leak(0, 100, 4096)], otherRss: at => at * 5 * MiB });
+  t.equal(it.verdict.class, 'c-leak');
+  t.match(it.verdict.caveats, [/beside it, .* of the growth of RSS is not explained/]);
+});
+
+t.test('a call in flight at the attach lowers nothing, and is told all the same', async t => {
+  const losses = { 'cgo-malloc': { unpaired: 1 } };
+  const it = run({ seed: 1, sources: [leak(0, 50, 4096)], losses });
+  t.match(it.verdict.sentence, /memory leaks/);
+  t.match(it.verdict.caveats, [/1 call was seen at one end only/]);
+});
+
 t.test(
   'probes that must have seen calls and saw none are an error, not a clean verdict',
   async t => {

@@ -37,6 +37,7 @@ export function reachVerdict(input: VerdictInput): Verdict {
   const claim =
     claimBlind(input) ??
     claimSuspects(input) ??
+    (explainsLess(input) ? claimNotExplained(input) : undefined) ??
     claimRetention(input) ??
     claimShort(input) ??
     claimNotExplained(input) ??
@@ -48,6 +49,11 @@ export function reachVerdict(input: VerdictInput): Verdict {
     caveats: [...doubts, ...cCredit.notes, ...goCredit.notes, ...faults.notes],
     ...(cCredit.blind === undefined ? {} : { failed: cCredit.blind }),
   };
+}
+
+/** True when what nobody explains is more than what the Go heap retains. */
+function explainsLess({ growth, goTrend }: VerdictInput): boolean {
+  return growth.notExplained && growth.notExplainedBytes > (goTrend?.retainedBytes ?? 0);
 }
 
 /** What lowers the claim, most important first. */
@@ -64,10 +70,18 @@ function gatherDoubts(input: VerdictInput): string[] {
     ...(goCredit.blocked === undefined ? [] : [goCredit.blocked]),
     ...goCredit.doubts,
     ...faults.doubts,
+    ...sayRest(input),
     ...(goTrend?.doubts ?? []),
     ...(goTrend === undefined ? ['the Go heap counters could not be read'] : []),
     ...[ended[seen.ended] ?? []].flat(),
   ];
+}
+
+/** Beside an accusation, growth that it does not explain is part of the truth. */
+function sayRest({ suspects, growth }: VerdictInput): string[] {
+  if (suspects.length === 0 || !growth.notExplained) return [];
+  const rest = formatBytes(growth.notExplainedBytes);
+  return [`beside it, ${rest} of the growth of RSS is not explained`];
 }
 
 function claimBlind({ cCredit, growth }: VerdictInput): Claim | undefined {
@@ -163,22 +177,36 @@ function claimShort(input: VerdictInput): Claim | undefined {
 }
 
 function claimNotExplained(input: VerdictInput): Claim | undefined {
-  const { growth, seen, cCredit } = input;
+  const { growth, seen, cCredit, cTotals } = input;
   if (!growth.notExplained) return undefined;
-  const watched = cCredit.blocked === undefined && seen.cgo;
-  const parts = watched
-    ? 'neither the C heap nor the Go heap explains'
-    : `the Go heap does not explain${seen.cgo ? ' (the C heap could not be followed)' : ''}`;
+  const grown = `RSS grew by ${formatBytes(growth.rssBytes)} in ${formatDuration(seen.durationNs)}`;
+  const rest = formatBytes(growth.notExplainedBytes);
+  const base = { class: 'unexplained', where: 'elsewhere' } as const;
+  if (cTotals !== undefined && cCredit.endNs < seen.durationNs) {
+    return {
+      ...base,
+      sentence:
+        `${grown}, and ${rest} of it is not explained: the C heap could be followed for ` +
+        `${formatDuration(cCredit.endNs)} only, in which it grew by ` +
+        `${formatBytes(Math.max(0, growthOf(cTotals.held)))}.`,
+      next:
+        'Trace again with a higher --max-overhead, or off: tracing then slows the program more, ' +
+        'and the C heap is seen to the end.',
+    };
+  }
+  const followed = cCredit.blocked === undefined;
+  const parts = !seen.cgo
+    ? 'the Go heap does not explain'
+    : followed
+      ? 'neither the C heap nor the Go heap explains'
+      : 'the Go heap does not explain (the C heap could not be followed)';
   return {
-    class: 'unexplained',
-    sentence:
-      `RSS grew by ${formatBytes(growth.rssBytes)} in ${formatDuration(seen.durationNs)}, and ` +
-      `${parts} ${formatBytes(growth.notExplainedBytes)} of it.`,
+    ...base,
+    sentence: `${grown}, and ${parts} ${rest} of it.`,
     next:
-      watched || !seen.cgo
+      followed || !seen.cgo
         ? 'Look for direct mmap or an allocator of its own: compare /proc/PID/smaps over a minute.'
         : 'Run `sonde doctor` and mend what keeps the C heap from being watched, then trace again.',
-    where: 'elsewhere',
   };
 }
 
