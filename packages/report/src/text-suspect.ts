@@ -80,12 +80,15 @@ function memoryWords(it: ReportStack): string {
 
 function touchWords(it: ReportStack): string {
   const touch = it.touch!;
-  const named = touch.frames.find(frame => frame.kind !== 'kernel');
+  const user = touch.frames.filter(frame => frame.kind !== 'kernel');
+  const named = user.find(frame => !/\/libc[.-]/.test(frame.module)) ?? user[0];
   const who = named === undefined ? 'a stack that is not known' : named.function;
   const share =
     touch.stackShare > 0.99 ? '' : ` (${formatShare(touch.stackShare)} of first touches)`;
-  const delay = formatDuration(Math.max(0, touch.medianDelaySeconds) * 1e9);
-  return `${who}${share}, typically ${delay} after the allocation`;
+  const delay = touch.medianDelaySeconds;
+  const when =
+    delay < 1e-6 ? 'within the allocation' : `${formatDuration(delay * 1e9)} after the allocation`;
+  return `${who}${share}, typically ${when}`;
 }
 
 /** Frames innermost first; C and Go told apart by a word, not only by colour. */
