@@ -19,11 +19,16 @@ import {
 const ROUNDS = 4;
 const GOAL_NS = 1500;
 
-/** @param {string} exe */
+/**
+ * A one-liner as a person would write it, by loop: bytes by stack, and what is alive.
+ * @param {string} exe
+ */
 const BPFTRACE = exe => ({
-  large: `uprobe:${exe}:runtime.mallocgcLarge { @bytes[ustack(10)] = sum(reg("ax")); @hits = count(); }`,
+  large: `uprobe:${exe}:runtime.mallocgcLarge {
+      @bytes[ustack(10)] = sum(reg("ax")); @hits = count(); }`,
   malloc: `uprobe:libc:malloc { @size[tid] = arg0; }
-    uretprobe:libc:malloc /@size[tid]/ { @live[retval] = @size[tid]; @bytes[ustack(10)] = sum(@size[tid]); delete(@size[tid]); }
+    uretprobe:libc:malloc /@size[tid]/ {
+      @live[retval] = @size[tid]; @bytes[ustack(10)] = sum(@size[tid]); delete(@size[tid]); }
     uprobe:libc:free { delete(@live[arg0]); }`,
 });
 

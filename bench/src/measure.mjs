@@ -75,10 +75,10 @@ export function threadCpuNs() {
  * @param {{ value: number, goal: number, what: string }} [goal] met when value <= goal
  */
 export function row(name, summary, unit, goal) {
-  const cells = `${name.padEnd(44)} n=${summary.n}  min ${format(summary.min)}  median ${format(summary.median)} ${unit}`;
-  const verdict = goal
-    ? `  ${goal.what} ${format(goal.value)} (goal <= ${goal.goal}: ${goal.value <= goal.goal ? 'met' : 'MISSED'})`
-    : '';
+  const { n, min, median } = summary;
+  const cells = `${name.padEnd(44)} n=${n}  min ${format(min)}  median ${format(median)} ${unit}`;
+  const met = goal && goal.value <= goal.goal ? 'met' : 'MISSED';
+  const verdict = goal ? `  ${goal.what} ${format(goal.value)} (goal <= ${goal.goal}: ${met})` : '';
   console.log(cells + verdict);
 }
 

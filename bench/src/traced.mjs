@@ -13,6 +13,7 @@ import { once } from 'node:events';
 import { bpfObject, cProgram, pacedProgram } from './build.mjs';
 import { conversation } from './measure.mjs';
 
+/** The probes of this repository by their names. */
 export const PROBES = { 'cgo-malloc': cgoMalloc, mallocgc, pagefault };
 
 /** A place for the C tool: a file, an offset in it, and whether on return. */
@@ -113,15 +114,16 @@ export async function withBpftrace(pid, program, work) {
   child.stderr.on('data', data => (said += data));
   const attached = new Promise((resolve, reject) => {
     child.stdout.on('data', data => `${data}`.includes('ready') && resolve(undefined));
+    child.once('error', reject);
     child.once('exit', code => reject(new Error(`bpftrace ended with ${code}: ${said.trim()}`)));
   });
   await attached;
   try {
     return await work();
   } finally {
+    // Its report, with symbols for every stack, takes minutes, and its probes die with it anyway.
     const closed = once(child, 'close');
-    child.kill('SIGINT');
-    child.stdout.resume();
+    child.kill('SIGKILL');
     await closed;
   }
 }
