@@ -4,12 +4,13 @@
  * (node_modules/.package-lock.json, written last), not from a stamp of ours. So an interrupted
  * `npm ci` counts as stale, and a developer's `npm install` counts as fresh.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runStep } from './steps.mjs';
 
 /**
- * @typedef {{ version?: string, resolved?: string, link?: boolean, optional?: boolean }} Entry
+ * @typedef {{ version?: string, link?: boolean, optional?: boolean,
+ *   bin?: Record<string, string> }} Entry
  * @typedef {{ packages?: Record<string, Entry> }} LockFile
  */
 
@@ -35,6 +36,21 @@ export function staleEntries(wanted, installed) {
 }
 
 /**
+ * Commands of our own packages that npm has not linked. It links them once, when it installs, and
+ * its record does not say which.
+ *
+ * @param {LockFile} wanted package-lock.json
+ * @param {(command: string) => boolean} linked whether node_modules/.bin has a command
+ * @returns {string[]}
+ */
+export function missingCommands(wanted, linked) {
+  return Object.entries(wanted.packages ?? {})
+    .filter(([path]) => path !== '' && !path.includes('node_modules/'))
+    .flatMap(([, entry]) => Object.keys(entry.bin ?? {}))
+    .filter(name => !linked(name));
+}
+
+/**
  * @param {string} path
  * @returns {LockFile | undefined} undefined when it is absent or half written
  */
@@ -50,9 +66,11 @@ function readLock(path) {
 export function dependenciesFresh() {
   const wanted = readLock(join(ROOT, 'package-lock.json'));
   const installed = readLock(join(ROOT, 'node_modules', '.package-lock.json'));
-  return wanted !== undefined && installed !== undefined
-    ? staleEntries(wanted, installed).length === 0
-    : false;
+  if (wanted === undefined || installed === undefined) return false;
+  const linked = (/** @type {string} */ name) => existsSync(join(ROOT, 'node_modules/.bin', name));
+  return (
+    staleEntries(wanted, installed).length === 0 && missingCommands(wanted, linked).length === 0
+  );
 }
 
 /**

@@ -82,7 +82,8 @@ export const NEEDS = /** @type {readonly Need[]} */ ([
   ]),
   command('QEMU for x86_64 guests', GUESTS, 'qemu-system-x86_64', ['qemu-system-x86']),
   command('mkfs.ext4 for guest disks', GUESTS, 'mkfs.ext4', ['e2fsprogs']),
-  command('zstd, which unpacks kernels', GUESTS, 'zstd', ['zstd']),
+  command('zstd, which unpacks newer kernels', GUESTS, 'zstd', ['zstd']),
+  command('lz4, which unpacks older kernels', GUESTS, 'lz4', ['lz4']),
   command('xz, which unpacks packages', GUESTS, 'xz', ['xz-utils']),
   command('cpio for guest payloads', GUESTS, 'cpio', ['cpio']),
   {

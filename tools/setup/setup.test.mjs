@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { groundTruth } from './demo.mjs';
-import { staleEntries } from './dependencies.mjs';
+import { missingCommands, staleEntries } from './dependencies.mjs';
 import { osRelease } from './host.mjs';
 import { chooseLane, forcedLane } from './lane.mjs';
 import { projectOf, testTargets } from './nx-tests.mjs';
@@ -29,6 +29,23 @@ t.test('npm packages are stale when npm has not recorded what the lock file want
     'node_modules/a',
   ]);
   t.strictSame(staleEntries(wanted, { packages: { 'node_modules/a': { version: '1.0.0' } } }), []);
+});
+
+t.test('a command of ours that npm has not linked is missing', async t => {
+  const wanted = {
+    packages: {
+      'packages/cli': { bin: { sonde: 'bin/sonde.mjs' } },
+      'node_modules/a': { bin: { a: 'a.js' } },
+    },
+  };
+  t.strictSame(
+    missingCommands(wanted, () => false),
+    ['sonde'],
+  );
+  t.strictSame(
+    missingCommands(wanted, name => name === 'sonde'),
+    [],
+  );
 });
 
 t.test('fields of os-release are read without their quotes', async t => {

@@ -18,8 +18,8 @@ t.test('hits on our own process are measured', { skip }, async t => {
 t.test('without rights it falls back, and says so', async t => {
   const module = new URL('./calibration.js', import.meta.url).href;
   const script = `
-    process.getuid() === 0 && process.setuid(65534);
     const { calibrate } = await import(${JSON.stringify(module)});
+    process.getuid() === 0 && process.setuid(65534);
     console.log(JSON.stringify(calibrate()));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script]);
   const { measured, evidence, perHitNs } = JSON.parse(output.toString()) as Calibration;
