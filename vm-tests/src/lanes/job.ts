@@ -63,7 +63,8 @@ function jobScript(request: JobRequest, args: readonly string[]): string {
   if (!request.withLeaky) return `exec ${sonde} 2> /out/stderr.log\n`;
   return [
     // Held open, because the service ends with its input.
-    'busybox mkfifo /run/held && busybox sleep 100000 > /run/held &',
+    'busybox mkfifo /run/held',
+    'busybox sleep 100000 > /run/held &',
     'holder=$!',
     '/work/workloads/leaky < /run/held > /out/leaky.log 2>&1 &',
     'leaky=$!',
