@@ -1,7 +1,7 @@
 /**
- * Lint rules: what the compiler does not see, and who may import whom.
- * What a reader would get wrong: the rules between rooms are not written here. They are printed from
- * tools/tidy/rooms.json, the table that tidy checks too, so that an editor shows them while typing.
+ * Lint rules: what the compiler does not see, and who may import whom. What a reader would get
+ * wrong: the rules between rooms are not written here. They are printed from tools/tidy/rooms.json,
+ * the table that tidy checks too, so that an editor shows them while typing.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import js from '@eslint/js';
@@ -11,7 +11,9 @@ import tseslint from 'typescript-eslint';
 const TESTS = ['**/*.test.ts', '**/*.test.mjs'];
 const table = JSON.parse(readFileSync(new URL('tools/tidy/rooms.json', import.meta.url), 'utf8'));
 
-/** The projects a project's sources may depend on, by tag; its tests may use the kit of vm-tests. */
+/**
+ * The projects a project's sources may depend on, by tag; its tests may use the kit of vm-tests.
+ */
 const PROJECTS = {
   'room:symbols': [],
   'room:core': ['room:symbols'],
@@ -62,7 +64,9 @@ function roomsOf(source) {
 
 const packageConfigs = Object.entries(table.packages).map(packageRules);
 
-/** Rules between the rooms inside one package: each room's folder may name the allowed ones only. */
+/**
+ * Rules between the rooms inside one package: each room's folder may name the allowed ones only.
+ */
 const roomConfigs = Object.entries(table.rooms).flatMap(([source, rooms]) =>
   Object.entries(rooms)
     .filter(([, may]) => !may.includes('*'))
@@ -99,6 +103,8 @@ export default tseslint.config(
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],
+    // Schemas that only tests evaluate belong to no compilation.
+    ignores: ['tools/codegen/corpus/**'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
