@@ -3,7 +3,6 @@ import {
   array,
   defineProbe,
   event,
-  named,
   point,
   rawTracepoint,
   struct,

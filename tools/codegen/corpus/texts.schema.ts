@@ -10,7 +10,6 @@ import {
   str,
   u16,
   u32,
-  u8,
 } from '@sonde/core/schema';
 
 export default defineProbe({
