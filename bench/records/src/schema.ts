@@ -7,7 +7,6 @@
 import {
   address,
   bytesCount,
-  count,
   defineProbe,
   event,
   goid,

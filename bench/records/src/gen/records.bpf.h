@@ -42,16 +42,16 @@ enum records_event {
 
 /*
  * 32 bytes with its header.
- * bench/records/src/schema.ts:26
+ * bench/records/src/schema.ts:25
  */
 struct records_small {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* a number that grows (schema.ts:27) */
+	/* a number that grows (schema.ts:26) */
 	__u64 address;
-	/* 16 bits of a counter (schema.ts:28) */
+	/* 16 bits of a counter (schema.ts:27) */
 	__u32 size;
-	/* 8 bits of a counter (schema.ts:29) */
+	/* 8 bits of a counter (schema.ts:28) */
 	__u32 site;
 };
 SONDE_ASSERT_SIZE(struct records_small, 32);
@@ -62,24 +62,24 @@ SONDE_ASSERT_FIELD(struct records_small, site, 28, 4);
 
 /*
  * 64 bytes with its header.
- * bench/records/src/schema.ts:31
+ * bench/records/src/schema.ts:30
  */
 struct records_wide {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* a number that grows (schema.ts:32) */
+	/* a number that grows (schema.ts:31) */
 	__u64 address;
-	/* 16 bits of a counter (schema.ts:33) */
+	/* 16 bits of a counter (schema.ts:32) */
 	__u64 size;
-	/* 8 bits of a counter (schema.ts:34) */
+	/* 8 bits of a counter (schema.ts:33) */
 	__u64 stack;
-	/* 12 bits of a counter (schema.ts:35) */
+	/* 12 bits of a counter (schema.ts:34) */
 	__u64 caller;
-	/* 3 bits of a counter (schema.ts:36) */
+	/* 3 bits of a counter (schema.ts:35) */
 	__u32 tid;
-	/* 2 bits of a counter (schema.ts:37) */
+	/* 2 bits of a counter (schema.ts:36) */
 	__u32 kind;
-	/* 10 bits of a counter (schema.ts:38) */
+	/* 10 bits of a counter (schema.ts:37) */
 	__u64 goid;
 };
 SONDE_ASSERT_SIZE(struct records_wide, 64);
@@ -94,7 +94,7 @@ SONDE_ASSERT_FIELD(struct records_wide, goid, 56, 8);
 
 /*
  * Everything that the loader sets before the programs are verified.
- * bench/records/src/schema.ts:42
+ * bench/records/src/schema.ts:41
  */
 struct records_config {
 	/* hash of the schema; the loader refuses another decoder */

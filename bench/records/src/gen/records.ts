@@ -15,15 +15,15 @@ import {
   readU64,
 } from '@sonde/core/decode';
 
-/** 32 bytes with its header. Declared in bench/records/src/schema.ts:26. */
+/** 32 bytes with its header. Declared in bench/records/src/schema.ts:25. */
 export type SmallEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** a number that grows (schema line 27) */
+  /** a number that grows (schema line 26) */
   readonly address: bigint;
-  /** 16 bits of a counter (schema line 28) */
+  /** 16 bits of a counter (schema line 27) */
   readonly size: number;
-  /** 8 bits of a counter (schema line 29) */
+  /** 8 bits of a counter (schema line 28) */
   readonly site: number;
 };
 
@@ -40,7 +40,7 @@ export function decodeSmall(view: DataView, offset: number): SmallEvent {
 
 /**
  * 32 bytes with its header. Read in place: valid while the memory behind the view is. Declared
- * in bench/records/src/schema.ts:26.
+ * in bench/records/src/schema.ts:25.
  */
 export class SmallCursor {
   /** Bytes that one takes. */
@@ -68,7 +68,7 @@ export class SmallCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** a number that grows; throws above 2^53 (schema line 27) */
+  /** a number that grows; throws above 2^53 (schema line 26) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -88,12 +88,12 @@ export class SmallCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** 16 bits of a counter (schema line 28) */
+  /** 16 bits of a counter (schema line 27) */
   get size(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** 8 bits of a counter (schema line 29) */
+  /** 8 bits of a counter (schema line 28) */
   get site(): number {
     return this.#view.getUint32(this.#offset + 28, true);
   }
@@ -109,20 +109,20 @@ export class SmallCursor {
 
 /**
  * 32 bytes with its header. As columns: `rows` are filled, of `capacity`. Declared in
- * bench/records/src/schema.ts:26.
+ * bench/records/src/schema.ts:25.
  */
 export class SmallColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** a number that grows, low 32 bits (schema line 27) */
+  /** a number that grows, low 32 bits (schema line 26) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** 16 bits of a counter (schema line 28) */
+  /** 16 bits of a counter (schema line 27) */
   readonly size: Uint32Array;
-  /** 8 bits of a counter (schema line 29) */
+  /** 8 bits of a counter (schema line 28) */
   readonly site: Uint32Array;
   #rows = 0;
 
@@ -190,23 +190,23 @@ const smallCodec: EventCodec = {
   ],
 };
 
-/** 64 bytes with its header. Declared in bench/records/src/schema.ts:31. */
+/** 64 bytes with its header. Declared in bench/records/src/schema.ts:30. */
 export type WideEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** a number that grows (schema line 32) */
+  /** a number that grows (schema line 31) */
   readonly address: bigint;
-  /** 16 bits of a counter (schema line 33) */
+  /** 16 bits of a counter (schema line 32) */
   readonly size: number;
-  /** 8 bits of a counter (schema line 34) */
+  /** 8 bits of a counter (schema line 33) */
   readonly stack: bigint;
-  /** 12 bits of a counter (schema line 35) */
+  /** 12 bits of a counter (schema line 34) */
   readonly caller: bigint;
-  /** 3 bits of a counter (schema line 36) */
+  /** 3 bits of a counter (schema line 35) */
   readonly tid: number;
-  /** 2 bits of a counter (schema line 37) */
+  /** 2 bits of a counter (schema line 36) */
   readonly kind: number;
-  /** 10 bits of a counter (schema line 38) */
+  /** 10 bits of a counter (schema line 37) */
   readonly goid: number;
 };
 
@@ -227,7 +227,7 @@ export function decodeWide(view: DataView, offset: number): WideEvent {
 
 /**
  * 64 bytes with its header. Read in place: valid while the memory behind the view is. Declared
- * in bench/records/src/schema.ts:31.
+ * in bench/records/src/schema.ts:30.
  */
 export class WideCursor {
   /** Bytes that one takes. */
@@ -255,7 +255,7 @@ export class WideCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** a number that grows; throws above 2^53 (schema line 32) */
+  /** a number that grows; throws above 2^53 (schema line 31) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -275,7 +275,7 @@ export class WideCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** 16 bits of a counter; throws above 2^53 (schema line 33) */
+  /** 16 bits of a counter; throws above 2^53 (schema line 32) */
   get size(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -295,7 +295,7 @@ export class WideCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** 8 bits of a counter; throws above 2^53 (schema line 34) */
+  /** 8 bits of a counter; throws above 2^53 (schema line 33) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -315,7 +315,7 @@ export class WideCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** 12 bits of a counter; throws above 2^53 (schema line 35) */
+  /** 12 bits of a counter; throws above 2^53 (schema line 34) */
   get caller(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -335,17 +335,17 @@ export class WideCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** 3 bits of a counter (schema line 36) */
+  /** 3 bits of a counter (schema line 35) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
 
-  /** 2 bits of a counter (schema line 37) */
+  /** 2 bits of a counter (schema line 36) */
   get kind(): number {
     return this.#view.getUint32(this.#offset + 52, true);
   }
 
-  /** 10 bits of a counter; throws above 2^53 (schema line 38) */
+  /** 10 bits of a counter; throws above 2^53 (schema line 37) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 56);
   }
@@ -376,34 +376,34 @@ export class WideCursor {
 
 /**
  * 64 bytes with its header. As columns: `rows` are filled, of `capacity`. Declared in
- * bench/records/src/schema.ts:31.
+ * bench/records/src/schema.ts:30.
  */
 export class WideColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** a number that grows, low 32 bits (schema line 32) */
+  /** a number that grows, low 32 bits (schema line 31) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** 16 bits of a counter, low 32 bits (schema line 33) */
+  /** 16 bits of a counter, low 32 bits (schema line 32) */
   readonly sizeLo: Uint32Array;
   /** High 32 bits of `size`. */
   readonly sizeHi: Uint32Array;
-  /** 8 bits of a counter, low 32 bits (schema line 34) */
+  /** 8 bits of a counter, low 32 bits (schema line 33) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** 12 bits of a counter, low 32 bits (schema line 35) */
+  /** 12 bits of a counter, low 32 bits (schema line 34) */
   readonly callerLo: Uint32Array;
   /** High 32 bits of `caller`. */
   readonly callerHi: Uint32Array;
-  /** 3 bits of a counter (schema line 36) */
+  /** 3 bits of a counter (schema line 35) */
   readonly tid: Uint32Array;
-  /** 2 bits of a counter (schema line 37) */
+  /** 2 bits of a counter (schema line 36) */
   readonly kind: Uint32Array;
-  /** 10 bits of a counter, low 32 bits (schema line 38) */
+  /** 10 bits of a counter, low 32 bits (schema line 37) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
