@@ -85,7 +85,6 @@ export const NEEDS = /** @type {readonly Need[]} */ ([
   command('zstd, which unpacks newer kernels', GUESTS, 'zstd', ['zstd']),
   command('lz4, which unpacks older kernels', GUESTS, 'lz4', ['lz4']),
   command('xz, which unpacks packages', GUESTS, 'xz', ['xz-utils']),
-  command('cpio for guest payloads', GUESTS, 'cpio', ['cpio']),
   {
     what: "Debian's archive keys, which verify guests",
     jobs: GUESTS,
