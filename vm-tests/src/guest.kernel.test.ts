@@ -24,7 +24,8 @@ t.test('the kernel is the one that the cell names', async t => {
 t.test('a hash map holds what libbpf put into it', async t => {
   const bpf = koffi.load('libbpf.so.1');
   const create = bpf.func(
-    'int bpf_map_create(int type, const char *name, uint32_t key, uint32_t value, uint32_t max, void *opts)',
+    'int bpf_map_create(int type, const char *name, uint32_t key, uint32_t value, ' +
+      'uint32_t max, void *opts)',
   );
   const update = bpf.func(
     'int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)',

@@ -25,8 +25,8 @@ const USAGE = `usage: sonde-vm cells
 
 LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, "fast" and "full"
 select several. --probes takes project names or folders; every probe when left out. The first form
-of job traces the workload leaky; the second finds workloads in /work/workloads, and what it writes
-to /out comes back in DIR/CELL.`;
+of job traces the workload leaky; the second finds workloads in /payload/workloads, and what it
+writes to /out comes back in DIR/CELL.`;
 
 const stopper = new AbortController();
 

@@ -75,10 +75,10 @@ function chooseLane(word: string | undefined): KernelTestRequest['host'] {
 function totals(verdicts: readonly SuiteVerdict[], projects: number, failed: string[]): string {
   const sum = (key: 'passed' | 'failed' | 'skipped' | 'compared'): number =>
     verdicts.reduce((total, verdict) => total + verdict[key], 0);
-  const places = new Set(verdicts.map(v => v.cell)).size;
+  const where = `${projects} projects on ${new Set(verdicts.map(v => v.cell)).size} kernels`;
   const counts = `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`;
   const end = failed.length > 0 ? `; failed: ${failed.join(', ')}` : '';
-  return `${projects} projects on ${places} kernels: ${counts}, ${sum('compared')} events compared${end}`;
+  return `${where}: ${counts}, ${sum('compared')} events compared${end}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The runner against a stand-in for QEMU: what it makes of a guest that ends well, dies, or hangs, and
- * that nothing survives the runner. Real guests are booted by the kernel tests.
+ * The runner against a stand-in for QEMU: what it makes of a guest that ends well, dies, or hangs,
+ * and that nothing survives the runner. Real guests are booted by the kernel tests.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

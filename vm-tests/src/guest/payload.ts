@@ -10,10 +10,10 @@ import { dirname, join } from 'node:path';
 import { makeExt4 } from '../images/ext4.js';
 import { CELL_SCRIPT } from '../images/initramfs.js';
 
-/** One file or folder of the host and where it appears under /work in the guest. */
+/** One file or folder of the host and where it appears under /payload in the guest. */
 export interface PayloadFile {
   readonly from: string;
-  /** Relative to /work. */
+  /** Relative to /payload. */
   readonly to: string;
 }
 

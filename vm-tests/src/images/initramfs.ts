@@ -42,14 +42,14 @@ disk() {
   echo "sonde: no disk with serial $1" > /dev/console
 }
 $B mount -t ext4 -o ro $(disk ${DISK.base}) /n
-$B mount -t ext4 -o ro $(disk ${DISK.payload}) /n/work
+$B mount -t ext4 -o ro $(disk ${DISK.payload}) /n/payload
 RESULTS=$(disk ${DISK.results})
 for d in tmp run out; do $B mount -t tmpfs tmpfs /n/$d; done
 $B mount -t bpf bpf /sys/fs/bpf
 $B mount -t tracefs tracefs /sys/kernel/tracing
 for d in proc sys dev; do $B mount --move /$d /n/$d; done
 export TAP RESULTS SONDE_CELL PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8
-exec $B switch_root /n /bin/busybox sh /work/${CELL_SCRIPT} < /n/dev/null > /n/dev/console 2>&1
+exec $B switch_root /n /bin/busybox sh /payload/${CELL_SCRIPT} < /n/dev/null > /n/dev/console 2>&1
 `;
 
 /** Returns the path of an architecture's initramfs (an uncompressed cpio archive of about 2 MB). */

@@ -9,7 +9,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { cached, debianPackage, run, type Progress } from '@sonde/toolchain';
+import { cached, debianPackage, exists, run, type Progress } from '@sonde/toolchain';
 import { execa } from 'execa';
 import type { Cell } from '../matrix.js';
 
@@ -66,20 +66,32 @@ async function decompress(payload: Uint8Array): Promise<Uint8Array> {
   return result.stdout;
 }
 
+/** Debian keeps a kernel in /boot under its release's name, and since 7.3 beside its modules. */
+async function findKernel(directory: string): Promise<KernelImage> {
+  const boot = join(directory, 'boot');
+  for (const file of await readdir(boot).catch(() => [] as string[])) {
+    if (!file.startsWith('vmlinuz-')) continue;
+    return { path: join(boot, file), release: file.slice('vmlinuz-'.length) };
+  }
+  const modules = join(directory, 'usr/lib/modules');
+  for (const release of await readdir(modules).catch(() => [] as string[])) {
+    const path = join(modules, release, 'vmlinuz');
+    if (await exists(path)) return { path, release };
+  }
+  throw new Error(`read kernel: no vmlinuz in ${directory}`);
+}
+
 /** Returns the kernel of a cell, from the cache when it was fetched before. */
 export async function kernelImage(cell: Cell, progress: Progress): Promise<KernelImage> {
   const { kernel, architecture } = cell;
   const pattern = kernel.package.replaceAll('ARCH', architecture.name);
   const found = await debianPackage(kernel.suite, pattern, architecture.name, progress);
-  const boot = join(found.directory, 'boot');
-  const file = (await readdir(boot)).find(n => n.startsWith('vmlinuz-'));
-  if (!file) throw new Error(`read kernel: ${found.name} has no vmlinuz`);
-  const release = file.slice('vmlinuz-'.length);
-  if (architecture.qemu.image === 'vmlinuz') return { path: join(boot, file), release };
+  const { path, release } = await findKernel(found.directory);
+  if (architecture.qemu.image === 'vmlinuz') return { path, release };
   const name = `${release}-${found.sha256.slice(0, 12)}`;
   const folder = await cached('kernel', name, async directory => {
     progress(`unpacking kernel ${release}`);
-    const elf = await unpackBzImage(await readFile(join(boot, file)));
+    const elf = await unpackBzImage(await readFile(path));
     await writeFile(join(directory, 'vmlinux'), elf);
   });
   return { path: join(folder, 'vmlinux'), release };

@@ -46,7 +46,7 @@ export function judgeFeature(
   if (!kernelAtLeast(since, cell.release)) {
     return { kind: 'skip', reason: `${feature.name} needs kernel ${since}; this is ${where}` };
   }
-  const reason = `${feature.name} is in kernels since ${since}, but is missing on ${where}${evidence}`;
+  const reason = `${feature.name} is there since ${since}, but is missing on ${where}${evidence}`;
   // A machine's own kernel may be configured without it; only the matrix's kernels are known.
   return { kind: cell.lane === 'guest' ? 'fail' : 'skip', reason };
 }

@@ -37,7 +37,9 @@ export function workloadPath(name: string, goRelease?: string): string {
   throw new Error(`start workload ${name}: no ${path}; build it with \`sonde-vm workloads\``);
 }
 
-/** A running workload. */
+/**
+ * A program of known truth while it runs; its lines are read in the order in which it wrote them.
+ */
 export class Workload {
   readonly path: string;
   /** Every line so far, in order, whoever has read it. */

@@ -57,7 +57,7 @@ export function redirectJson(args: readonly string[]): { args: string[]; path?: 
 }
 
 function jobScript(request: JobRequest, args: readonly string[]): string {
-  const sonde = ['node', '/work/sonde/packages/cli/dist/main.js', ...args]
+  const sonde = ['node', '/payload/sonde/packages/cli/dist/main.js', ...args]
     .map(shellQuote)
     .join(' ');
   if (!request.withLeaky) return `exec ${sonde} 2> /out/stderr.log\n`;
@@ -66,7 +66,7 @@ function jobScript(request: JobRequest, args: readonly string[]): string {
     'busybox mkfifo /run/held',
     'busybox sleep 100000 > /run/held &',
     'holder=$!',
-    '/work/workloads/leaky < /run/held > /out/leaky.log 2>&1 &',
+    '/payload/workloads/leaky < /run/held > /out/leaky.log 2>&1 &',
     'leaky=$!',
     'tries=0',
     'while ! [ -s /out/leaky.log ] && [ $tries -lt 300 ]; do',
@@ -100,7 +100,7 @@ export async function runJob(request: JobRequest): Promise<JobResult> {
     steps: () => [
       {
         name: 'job',
-        command: ['sh', '/work/job.sh'],
+        command: ['sh', '/payload/job.sh'],
         env: { ...GUEST_ENVIRONMENT, COLUMNS: String(request.columns) },
         timeoutSeconds: request.timeoutSeconds,
       },

@@ -1,8 +1,8 @@
 /**
  * Runs kernel tests of any number of packages in every lane: each cell boots once for all of them.
  *
- * The fact readers get wrong: a package's verdict is the sum over its cells. One cell that died before
- * its turn fails it, even when every other cell passed.
+ * The fact readers get wrong: a package's verdict is the sum over its cells. One cell that died
+ * before its turn fails it, even when every other cell passed.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -37,16 +37,18 @@ export interface KernelTestRequest {
   readonly suiteTimeoutSeconds: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
-  /** Receives what a person should see, as it happens; `suite` is undefined for what concerns all. */
+  /**
+   * Receives what a person should see, as it happens; `suite` is undefined for what concerns all.
+   */
   readonly print: (text: string, suite: string | undefined) => void;
 }
 
 /** Environment of a test or job in a guest; SONDE_CELL comes from the guest's own command line. */
 export const GUEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   SONDE_LANE: 'guest',
-  SONDE_OBJECT_DIR: '/work/bpf',
-  SONDE_WORKLOADS: '/work/workloads',
-  SONDE_CLI: '/work/sonde/packages/cli/dist/main.js',
+  SONDE_OBJECT_DIR: '/payload/bpf',
+  SONDE_WORKLOADS: '/payload/workloads',
+  SONDE_CLI: '/payload/sonde/packages/cli/dist/main.js',
   SONDE_OUT: '/out',
   NO_COLOR: '1',
 };
@@ -57,7 +59,9 @@ interface Ready {
   readonly bundle: string;
 }
 
-/** Runs everything and returns one verdict per suite and place; never rejects because a test fails. */
+/**
+ * Runs everything and returns one verdict per suite and place; never rejects because a test fails.
+ */
 export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict[]> {
   return withScratch(async scratch => {
     const { suites } = request;
@@ -150,7 +154,7 @@ async function inGuests(
   const program = await programFiles('sonde');
   const steps: Step[] = ready.map(({ suite }) => ({
     name: suite.name,
-    command: ['node', `/work/tests/${suite.name}.mjs`],
+    command: ['node', `/payload/tests/${suite.name}.mjs`],
     // tap's own limit is 30 s, which an emulated processor on a busy machine exceeds.
     env: { ...GUEST_ENVIRONMENT, TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10) },
     timeoutSeconds: request.suiteTimeoutSeconds,

