@@ -41,6 +41,8 @@ export function qemuArguments(cell: Cell, files: GuestFiles, memoryMib?: number)
   const { qemu } = cell.architecture;
   const append = [
     'panic=-1',
+    // A kernel that has oopsed goes on in a state that no result can be trusted in.
+    'oops=panic',
     `console=${qemu.console}`,
     'quiet',
     'mitigations=off',
