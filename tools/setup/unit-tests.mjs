@@ -39,12 +39,9 @@ const run = join(tap, '..', 'dist', 'esm', 'run.mjs');
 // boots guests; tap's own is 30 seconds.
 const pace = ['--jobs=1', '--timeout=300'];
 const args = ['run', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', ...pace];
-// Debian's Node refuses setuid() while libuv might use io_uring, and some tests give up root.
-const env = { ...process.env, UV_USE_IO_URING: '0' };
 // What tap prints, not its --output-file: that one can lack its first lines on a busy machine.
 const output = openSync(TAP, 'w');
 const result = spawnSync(process.execPath, [run, ...args, ...files], {
-  env,
   stdio: ['ignore', output, 'inherit'],
 });
 closeSync(output);

@@ -32,11 +32,19 @@ export function point(
     readonly about: string;
     readonly need?: AttachPointIr['need'];
     readonly when?: string;
+    readonly brake?: 'last';
     readonly oneOf: readonly AttachIr[];
   },
 ): AttachPointIr {
-  const { about, need = 'required', when, oneOf } = options;
-  return { name, about, need, ...(when === undefined ? {} : { when: { param: when } }), oneOf };
+  const { about, need = 'required', when, brake, oneOf } = options;
+  return {
+    name,
+    about,
+    need,
+    ...(when === undefined ? {} : { when: { param: when } }),
+    ...(brake === undefined ? {} : { brake }),
+    oneOf,
+  };
 }
 
 type Library = Extract<AttachIr, { kind: 'cFunction' | 'cReturn' }>['library'];

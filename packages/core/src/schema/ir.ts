@@ -215,6 +215,8 @@ export interface AttachPointIr {
   readonly need: 'required' | 'optional';
   /** Attached only where this parameter is not 0; absent: always. */
   readonly when?: { readonly param: string };
+  /** `last`: deaths, which the brake gives up after all births: a missed one looks like a leak. */
+  readonly brake?: 'last';
   readonly oneOf: readonly AttachIr[];
   readonly source?: SourcePosition;
 }

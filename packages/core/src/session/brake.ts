@@ -10,6 +10,8 @@ export interface PointCost {
   readonly group: string;
   readonly hits: number;
   readonly costNs: number;
+  /** Given up only once no other point costs anything. */
+  readonly last?: boolean;
 }
 
 /** What to detach, and why, in words for the report. */
@@ -42,8 +44,8 @@ function sumByGroup(costs: readonly PointCost[]): PointCost[] {
 
 /**
  * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one
- * CPU, the dearest group is to be detached. Returns undefined when all is well or the interval is
- * short.
+ * CPU, the dearest group is to be detached, those marked `last` after all others. Returns undefined
+ * when all is well or the interval is short.
  */
 export function judge(
   costs: readonly PointCost[],
@@ -53,8 +55,11 @@ export function judge(
   if (elapsedNs < BRAKE_INTERVAL_NS) return undefined;
   const share = costs.reduce((sum, each) => sum + each.costNs, 0) / elapsedNs;
   if (share <= maxShare) return undefined;
-  const [hottest] = sumByGroup(costs).sort((a, b) => b.costNs - a.costNs);
-  if (hottest === undefined || hottest.costNs === 0) return undefined;
+  const dear = sumByGroup(costs)
+    .filter(each => each.costNs > 0)
+    .sort((a, b) => b.costNs - a.costNs);
+  const hottest = dear.find(each => each.last !== true) ?? dear[0];
+  if (hottest === undefined) return undefined;
   const { probe, group, hits } = hottest;
   const perSecond = Math.round((hits * 1e9) / elapsedNs);
   const reason =

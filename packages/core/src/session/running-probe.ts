@@ -160,7 +160,8 @@ export class RunningProbe {
         this.#judged.set(held.shown.point, total);
         const whole = this.#costOf(held, count => count, calibration);
         const costNs = total === 0 ? 0 : (whole * hits) / total;
-        return { probe: this.shown.name, group: held.group, hits, costNs };
+        const last = this.ir.attach.find(each => each.name === held.shown.point)?.brake === 'last';
+        return { probe: this.shown.name, group: held.group, hits, costNs, last };
       });
   }
 
