@@ -97,6 +97,29 @@ static __always_inline bool sonde_is_target(void)
 	return (bpf_get_current_pid_tgid() >> 32) == SONDE_TARGET->tgid;
 }
 
+/* Never filled: see below. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} sonde_no_programs SEC(".maps");
+
+/*
+ * The same for user probes, and it keeps their stack where it is. Since Linux 6.13 the x86 JIT may
+ * move the stack of a program with a kprobe's type into memory that each CPU has once, because such
+ * programs do not nest on a CPU. User probes do: they may be preempted, and another thread then
+ * runs the same program on the same memory (kernel/bpf/verifier.c, bpf_enable_priv_stack; seen on
+ * 7.3 as a wild read). A program that holds a tail call is left alone; the verifier knows that the
+ * target's tgid is never 0 and removes this one.
+ */
+static __always_inline bool sonde_is_target_at(struct pt_regs *ctx)
+{
+	if (!SONDE_TARGET->tgid)
+		bpf_tail_call(ctx, &sonde_no_programs, 0);
+	return sonde_is_target();
+}
+
 /* The current thread's id, in the namespace in which the tracer names processes. */
 static __always_inline __u32 sonde_tid(void)
 {

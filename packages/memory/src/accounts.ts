@@ -10,6 +10,15 @@ import type { Series } from './trend.js';
 /** The time in which old survivors can have been born is cut into this many equal parts. */
 export const BIRTH_PARTS = 6;
 
+/** How long births and deaths were seen, and what counts as old. */
+export interface SeenTime {
+  /** Births were seen up to here; equal to endNs unless the allocators were given up earlier. */
+  readonly birthsEndNs: number;
+  /** Deaths were seen up to here. */
+  readonly endNs: number;
+  readonly minAgeNs: number;
+}
+
 /** Sums over the live allocations of each stack; every array is indexed by stack. */
 export interface LiveTally {
   readonly bytes: Float64Array;
@@ -29,20 +38,19 @@ export interface LiveTally {
 }
 
 /**
- * Sums the live allocations by stack in one pass. `endNs` is the end of what was seen: rows born
- * later are ignored. Old means born at or before `endNs - minAgeNs`.
+ * Sums the live allocations by stack in one pass. Rows born after `birthsEndNs` are ignored. Old
+ * means born `minAgeNs` before `endNs`, the end of the time in which deaths were seen.
  */
 export function tallyLive(
   live: LiveColumns,
   stacks: number,
-  endNs: number,
-  minAgeNs: number,
+  { birthsEndNs, endNs, minAgeNs }: SeenTime,
 ): LiveTally {
   const tally = emptyTally(stacks, live.usableBytes !== undefined);
-  const agedSpanNs = Math.max(1, endNs - minAgeNs);
+  const agedSpanNs = Math.max(1, Math.min(birthsEndNs, endNs - minAgeNs));
   for (let row = 0; row < live.stack.length; row++) {
     const at = live.atNs[row]!;
-    if (at > endNs) continue;
+    if (at > birthsEndNs) continue;
     const stack = live.stack[row]!;
     const size = live.sizeBytes[row]!;
     tally.bytes[stack]! += size;

@@ -5,7 +5,7 @@
  * growth). A cache that fills stops; a cache that evicts gives back what was old; traffic in
  * flight is never old.
  */
-import { BIRTH_PARTS, type KeptTally, type LiveTally } from './accounts.js';
+import { BIRTH_PARTS, type KeptTally, type LiveTally, type SeenTime } from './accounts.js';
 import { formatBytes, formatDuration, formatShare } from './quantity.js';
 import { clip, fitLine, type Line, type Series } from './trend.js';
 
@@ -40,24 +40,22 @@ export interface Decision {
   readonly why: string;
 }
 
-/** The time over which the decision is taken. */
-export interface Span {
-  readonly endNs: number;
-  readonly minAgeNs: number;
-}
-
-/** Puts together what is known of `stack`. */
+/**
+ * Puts together what is known of `stack`. Where births were seen for a part of the time only, its
+ * line is what it took in that part and still holds: too few looks fit into it for a fitted one.
+ */
 export function gatherEvidence(
   stack: number,
   series: Series,
   tally: LiveTally,
   kept: KeptTally | undefined,
+  time: SeenTime,
 ): StackEvidence {
   const oldCount = kept?.oldCount[stack] ?? 0;
   return {
     stack,
     series,
-    line: fitLine(series),
+    line: isCut(time) ? takenPerSecond(tally.bytes[stack]!, time) : fitLine(series),
     bytes: tally.bytes[stack]!,
     count: tally.count[stack]!,
     agedBytes: tally.agedBytes[stack]!,
@@ -69,19 +67,31 @@ export function gatherEvidence(
   };
 }
 
+/** Whether births were seen for a part of the time only, as after the brake. */
+function isCut({ birthsEndNs, endNs }: SeenTime): boolean {
+  return birthsEndNs < endNs;
+}
+
+function takenPerSecond(bytes: number, { birthsEndNs }: SeenTime): Line {
+  return { slopePerSecond: bytes / (birthsEndNs / 1e9), slopeSd: 0, intercept: 0 };
+}
+
 /** Decides on one stack. The first objection that holds is the answer. */
-export function decide(evidence: StackEvidence, tally: LiveTally, span: Span): Decision {
+export function decide(evidence: StackEvidence, tally: LiveTally, span: SeenTime): Decision {
   const objection =
     objectToAge(evidence, span) ??
     objectToBirths(evidence.stack, tally) ??
     objectToReturns(evidence) ??
-    objectToGrowth(evidence, span);
+    (isCut(span) ? objectToCut(evidence) : objectToGrowth(evidence, span));
   if (objection !== undefined) return { accused: false, why: objection };
   const old = `${formatBytes(evidence.agedBytes)} older than ${formatDuration(span.minAgeNs)}`;
-  return { accused: true, why: `grows through the whole window; ${old}` };
+  const why = isCut(span)
+    ? `kept what it took in the first ${formatDuration(span.birthsEndNs)}; ${old}`
+    : `grows through the whole window; ${old}`;
+  return { accused: true, why };
 }
 
-function objectToAge(evidence: StackEvidence, span: Span): string | undefined {
+function objectToAge(evidence: StackEvidence, span: SeenTime): string | undefined {
   if (evidence.agedCount === 0) {
     return `nothing it holds is older than ${formatDuration(span.minAgeNs)}`;
   }
@@ -123,8 +133,15 @@ function objectToReturns(evidence: StackEvidence): string | undefined {
   return `freed ${returned} of what was already old halfway: it turns over`;
 }
 
+/** Growth cannot be seen without births; then only a second look at what was old speaks. */
+function objectToCut({ keptShare }: StackEvidence): string | undefined {
+  return keptShare === undefined
+    ? 'too little of it was old when it was looked at twice'
+    : undefined;
+}
+
 /** The held bytes must rise, beyond noise, and not have gone flat in the second half. */
-function objectToGrowth(evidence: StackEvidence, span: Span): string | undefined {
+function objectToGrowth(evidence: StackEvidence, span: SeenTime): string | undefined {
   const { line, series } = evidence;
   if (series.atNs.length < 3) return 'too few looks at it to see a trend';
   const agedRate = evidence.agedBytes / Math.max(1e-9, (span.endNs - span.minAgeNs) / 1e9);

@@ -240,6 +240,24 @@ t.test('what the brake took off too early leaves growth unexplained', async t =>
   t.match(it.verdict.next, /--max-overhead/);
 });
 
+t.test('where only births were taken off, what never died is still accused', async t => {
+  const malloc = { detachedAtNs: 1e9, detachReason: 'too hot' };
+  const names = ['malloc', 'mallocReturn', 'free'];
+  const probes = [simulatedProbe('cgo-malloc', names, { malloc })];
+  const it = run({ seed: 1, sources: [leak(0, 100, 4096), churn(1, 500, 4096)], probes });
+  t.equal(it.verdict.class, 'c-leak');
+  t.match(it.verdict.sentence, /probably leaks .* within 1 s/);
+  t.match(it.verdict.caveats[0]!, /what was allocated later is not known/);
+  t.equal(it.suspects.length, 1, 'traffic is not accused');
+  const both = { malloc, free: { attached: false, error: 'too hot', detachedAtNs: 2e9 } };
+  const blind = run({
+    seed: 1,
+    sources: [leak(0, 100, 4096)],
+    probes: [simulatedProbe('cgo-malloc', names, both)],
+  });
+  t.not(blind.verdict.class, 'c-leak', 'without deaths nobody is');
+});
+
 t.test('an accusation says what it does not explain', async t => {
   const it = run({ seed: 1, sources: [leak(0, 100, 4096)], otherRss: at => at * 5 * MiB });
   t.equal(it.verdict.class, 'c-leak');

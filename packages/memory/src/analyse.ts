@@ -3,7 +3,7 @@
  * Deterministic: the same observation gives the same answer, and no clock is read. A million live
  * allocations cost well under two seconds.
  */
-import { totalHeldSeries } from './accounts.js';
+import { totalHeldSeries, type SeenTime } from './accounts.js';
 import type { Analysis, CHeapTotals, GoLargeTotals, StackFinding } from './analysis.js';
 import {
   creditCHeap,
@@ -96,6 +96,10 @@ function acquitAll(finding: HeapFinding): HeapFinding {
   return { ...finding, accused: [], others };
 }
 
+function timeOf({ endNs, deathsEndNs }: Credit, { minAgeNs }: Surroundings): SeenTime {
+  return { birthsEndNs: endNs, endNs: deathsEndNs, minAgeNs };
+}
+
 function lookAtCHeap(
   seen: Observation,
   heap: CHeapObservation,
@@ -108,8 +112,7 @@ function lookAtCHeap(
     live: heap.live,
     ...(heap.earlier ? { earlier: heap.earlier } : {}),
     stacks: heap.allocs.length,
-    endNs: credit.endNs,
-    minAgeNs: surroundings.minAgeNs,
+    time: timeOf(credit, surroundings),
   });
   const sum = (column: Float64Array) => column.reduce((total, value) => total + value, 0);
   const totals: CHeapTotals = {
@@ -146,8 +149,7 @@ function lookAtGoLarge(
     held: heldOverTime(lives, large.stack, stacks, times),
     live,
     stacks,
-    endNs: credit.endNs,
-    minAgeNs: surroundings.minAgeNs,
+    time: timeOf(credit, surroundings),
   });
   const totals: GoLargeTotals = {
     allocs: large.address.length,
@@ -198,7 +200,7 @@ function reporter(
       bytesPerSecond: it.line.slopePerSecond,
       agedBytes: it.agedBytes,
       agedCount: it.agedCount,
-      oldestAgeNs: Math.max(0, heap.credit.endNs - it.oldestAtNs),
+      oldestAgeNs: Math.max(0, heap.credit.deathsEndNs - it.oldestAtNs),
       ...(totals ? { allocs: totals.allocs[it.stack]!, frees: totals.frees[it.stack]! } : {}),
       ...(it.keptShare === undefined ? {} : { keptShare: it.keptShare }),
       ...(pages && pages.pageBytes > 0

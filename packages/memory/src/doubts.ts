@@ -19,6 +19,8 @@ const BRK_WITNESS_BYTES = 256 * 1024;
 export interface Credit {
   /** End of the time in which births and deaths were both seen. */
   readonly endNs: number;
+  /** End of the time in which deaths were seen: later than endNs where only births were given up. */
+  readonly deathsEndNs: number;
   /** Why nobody may be accused on this probe's word; absent when somebody may. */
   readonly blocked?: string;
   /** Sentences that lower the claim. */
@@ -48,10 +50,15 @@ export function hitsOf(probe: ProbeState): number {
   return hits;
 }
 
+/** What a probe that was never taken off starts with. */
+function nothingKnown({ durationNs }: Observation): Credit {
+  return { endNs: durationNs, deathsEndNs: durationNs, doubts: [], notes: [], missedDeaths: 0 };
+}
+
 /** How far the C allocator's probe can be believed. */
 export function creditCHeap(seen: Observation): Credit {
   const probe = probeNamed(seen, PROBES.cHeap);
-  const none = { endNs: seen.durationNs, doubts: [], notes: [], missedDeaths: 0 };
+  const none = nothingKnown(seen);
   if (!seen.cgo && probe === undefined) return none;
   if (probe === undefined) return { ...none, blocked: 'the C heap was not watched' };
   if (probe.error !== undefined || seen.cHeap === undefined) {
@@ -60,16 +67,18 @@ export function creditCHeap(seen: Observation): Credit {
   }
   const free = probe.points.find(point => point.point === FREE_POINT);
   const { doubts, notes } = sayAll(probe, seen);
-  const endNs = Math.min(seen.durationNs, ...detachTimes(probe));
+  const deathsEndNs = Math.min(seen.durationNs, free?.detachedAtNs ?? Infinity);
+  const endNs = Math.min(deathsEndNs, ...detachTimes(probe));
   const losses = lossesOf(seen, probe.name);
   const missedDeaths = losses.probeMissed + losses.readFailed + losses.unpaired;
   if (free !== undefined && !free.attached) {
     const why = free.error ?? 'no reason given';
     const blocked = `free is not attached (${why}): what is freed is not known`;
-    return { endNs, doubts, notes, missedDeaths, blocked };
+    return { endNs, deathsEndNs, doubts, notes, missedDeaths, blocked };
   }
   const blind = blindness(seen, probe);
-  return { endNs, doubts, notes, missedDeaths, ...(blind === undefined ? {} : { blind }) };
+  const seenUntil = { endNs, deathsEndNs };
+  return { ...seenUntil, doubts, notes, missedDeaths, ...(blind === undefined ? {} : { blind }) };
 }
 
 /** Attached, the target certainly allocating, and not one hit. */
@@ -85,14 +94,16 @@ function blindness(seen: Observation, probe: ProbeState): string | undefined {
 /** How far the probe of large Go objects can be believed. */
 export function creditGoHeap(seen: Observation): Credit {
   const probe = probeNamed(seen, PROBES.goLarge);
-  const none = { endNs: seen.durationNs, doubts: [], notes: [], missedDeaths: 0 };
+  const none = nothingKnown(seen);
   if (probe === undefined || probe.error !== undefined || seen.goLarge === undefined) {
     const why = probe?.error === undefined ? '' : `: ${probe.error}`;
     return { ...none, blocked: `large Go objects were not watched${why}` };
   }
   const losses = lossesOf(seen, probe.name);
+  const endNs = Math.min(seen.durationNs, ...detachTimes(probe));
   return {
-    endNs: Math.min(seen.durationNs, ...detachTimes(probe)),
+    endNs,
+    deathsEndNs: endNs,
     ...sayAll(probe, seen),
     missedDeaths: losses.probeMissed + losses.ringFull,
   };
@@ -122,6 +133,14 @@ function detachTimes(probe: ProbeState): number[] {
   return probe.points.flatMap(point => point.detachedAtNs ?? []);
 }
 
+/** What a probe still says after some of its points were taken off. */
+function whatIsLeft(probe: ProbeState): string {
+  const freed = probe.points.find(point => point.point === FREE_POINT);
+  return probe.name === PROBES.cHeap && freed?.attached === true
+    ? 'what was allocated later is not known, what was freed of the rest is'
+    : `what ${probe.name} says ends there`;
+}
+
 function doubtsOfPoints(probe: ProbeState): string[] {
   const detached = probe.points.filter(point => point.detachedAtNs !== undefined);
   const missing = probe.points.filter(point => !point.attached && point.detachedAtNs === undefined);
@@ -132,7 +151,7 @@ function doubtsOfPoints(probe: ProbeState): string[] {
     const reason = first.detachReason ?? 'to limit the overhead';
     sentences.push(
       `${names} ${detached.length === 1 ? 'was' : 'were'} taken off after ` +
-        `${formatDuration(first.detachedAtNs!)} (${reason}): what ${probe.name} says ends there`,
+        `${formatDuration(first.detachedAtNs!)} (${reason}): ${whatIsLeft(probe)}`,
     );
   }
   if (missing.length > 0) {

@@ -3,7 +3,7 @@
  * heap and the large Go objects: who holds most, who may be accused, and where they rank. The rank
  * is the smaller of what a stack holds and what it grew by: a stack must be large in both.
  */
-import { heldSeries, tallyKept, tallyLive, type LiveTally } from './accounts.js';
+import { heldSeries, tallyKept, tallyLive, type LiveTally, type SeenTime } from './accounts.js';
 import { decide, gatherEvidence, type Decision, type StackEvidence } from './accusation.js';
 import { joinFaults } from './fault-join.js';
 import type { FaultColumns, HeldSample, LiveColumns } from './observation.js';
@@ -17,9 +17,8 @@ export interface HeapView {
   readonly live: LiveColumns;
   readonly earlier?: { readonly atNs: number; readonly live: LiveColumns };
   readonly stacks: number;
-  /** End of what was seen: the window's end, or the moment the brake took a point off. */
-  readonly endNs: number;
-  readonly minAgeNs: number;
+  /** What was seen: to the window's end, or to the moment the brake took a point off. */
+  readonly time: SeenTime;
 }
 
 /** When and from where the live memory of one stack was first touched. */
@@ -52,21 +51,22 @@ export interface HeapFinding {
 
 /** Looks at the largest holders of a heap and decides on each. */
 export function findSuspects(view: HeapView): HeapFinding {
-  const { live, stacks, endNs, minAgeNs } = view;
-  const tally = tallyLive(live, stacks, endNs, minAgeNs);
+  const { live, stacks, time } = view;
+  const { birthsEndNs, endNs, minAgeNs } = time;
+  const tally = tallyLive(live, stacks, time);
   const earlier = view.earlier && view.earlier.atNs < endNs ? view.earlier : undefined;
   const kept = earlier && tallyKept(earlier, live, stacks, minAgeNs);
   const looked = largestHolders(tally).map((stack): Candidate => {
-    const series = heldSeries(view.held, stack, endNs);
-    const evidence = gatherEvidence(stack, series, tally, kept);
+    const series = heldSeries(view.held, stack, birthsEndNs);
+    const evidence = gatherEvidence(stack, series, tally, kept, time);
     const usable = tally.usableBytes?.[stack];
     return {
       ...evidence,
-      ...decide(evidence, tally, { endNs, minAgeNs }),
+      ...decide(evidence, tally, time),
       ...(usable === undefined ? {} : { usableBytes: usable }),
     };
   });
-  const weight = (it: Candidate) => guilt(it, endNs);
+  const weight = (it: Candidate) => guilt(it, birthsEndNs);
   return {
     accused: looked.filter(it => it.accused).sort((a, b) => weight(b) - weight(a)),
     others: looked.filter(it => !it.accused).sort((a, b) => b.bytes - a.bytes),

@@ -96,8 +96,18 @@ function claimBlind({ cCredit, growth }: VerdictInput): Claim | undefined {
 
 function claimSuspects(input: VerdictInput): Claim | undefined {
   const first = input.suspects[0];
-  if (first === undefined) return undefined;
+  if (first === undefined || isOutweighed(input)) return undefined;
   return first.heap === 'c' ? claimLeak(input, first) : claimLarge(input, first);
+}
+
+/**
+ * Births were seen for a part of the window only, and at the rate of that part all suspects together
+ * would not come to half of what nobody explains: then they are not the answer.
+ */
+function isOutweighed({ cCredit, seen, suspects, growth }: VerdictInput): boolean {
+  if (cCredit.endNs >= cCredit.deathsEndNs || !growth.notExplained) return false;
+  const rate = suspects.reduce((sum, it) => sum + Math.max(0, it.bytesPerSecond), 0);
+  return (rate * seen.durationNs) / 1e9 < 0.5 * growth.notExplainedBytes;
 }
 
 function claimLeak(input: VerdictInput, first: StackFinding): Claim {

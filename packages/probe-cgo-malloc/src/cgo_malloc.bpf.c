@@ -139,7 +139,7 @@ int alloc_enter(struct pt_regs *ctx)
 	struct sonde_regs regs;
 	__u32 site, point;
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	site = sonde_site(ctx);
 	sonde_hit(site);
@@ -288,7 +288,7 @@ int alloc_return(struct pt_regs *ctx)
 	struct sonde_regs regs;
 	__u64 address, usable;
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	call = bpf_map_lookup_elem(&calls, &thread);
 	sonde_hit(sonde_return_site(ctx, call ? 2 * call->allocator + 1 : SONDE_SITES));
@@ -323,7 +323,7 @@ int free_enter(struct pt_regs *ctx)
 	struct cgo_malloc_free *event;
 	struct sonde_regs regs;
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (!address)

@@ -201,6 +201,7 @@ export default defineProbe({
     ...allocatorPoints,
     point('free', {
       about: 'entry of free(pointer)',
+      brake: 'last',
       oneOf: [cFunction('free', { program: 'free_enter', library: 'libc' })],
     }),
   ],

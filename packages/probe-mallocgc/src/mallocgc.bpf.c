@@ -160,7 +160,7 @@ int large_call(struct pt_regs *ctx)
 {
 	struct span span = {};
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (read_span(sonde_go_arg(ctx, 0), &span))
@@ -174,7 +174,7 @@ int large_span_return(struct pt_regs *ctx)
 {
 	struct span span = {};
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (read_span(sonde_go_result(ctx, 0, 3), &span))
@@ -188,7 +188,7 @@ int large_object_return(struct pt_regs *ctx)
 {
 	struct span span = {};
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	span.address = sonde_go_result(ctx, 0, 3);
@@ -204,7 +204,7 @@ int any_span_return(struct pt_regs *ctx)
 	__u64 mspan = sonde_go_result(ctx, 0, 3);
 	struct span span = {};
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (mspan && read_span(mspan, &span) && is_large(&span))
@@ -222,7 +222,7 @@ int span_freed(struct pt_regs *ctx)
 	struct span span = {};
 	__u64 address;
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if ((__u8)sonde_go_arg(ctx, 2) != SONDE_TARGET->freed_span_type_heap)
@@ -297,7 +297,7 @@ int every_alloc(struct pt_regs *ctx)
 	struct mallocgc_every *event;
 	__u64 stack;
 
-	if (!sonde_is_target())
+	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (!window_is_open())

@@ -152,6 +152,7 @@ export default defineProbe({
     }),
     point('free', {
       about: 'death of a large object: its span goes back to the heap',
+      brake: 'last',
       oneOf: [
         goEntry('runtime.(*mheap).freeSpanLocked', {
           name: 'free-span-entry',

@@ -37,3 +37,11 @@ t.test('a longer interval is judged by its share', async t => {
   t.equal(judge([cost('a', 0.15 * SECOND)], 2 * SECOND, 0.1), undefined);
   t.equal(judge([cost('a', 0.25 * SECOND)], 2 * SECOND, 0.1)?.group, 'a');
 });
+
+t.test('deaths are given up after the births of their probe', async t => {
+  const free = { probe: 'c', group: 'free', hits: 900, costNs: 9e8, last: true };
+  const malloc = { probe: 'c', group: 'malloc', hits: 100, costNs: 1e8, last: false };
+  const fault = { probe: 'faults', group: 'fault', hits: 10, costNs: 1e6 };
+  t.equal(judge([free, malloc, fault], 1e9, 0.1)?.group, 'malloc');
+  t.equal(judge([free, { ...malloc, hits: 0, costNs: 0 }, fault], 1e9, 0.1)?.group, 'free');
+});

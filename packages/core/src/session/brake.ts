@@ -10,7 +10,7 @@ export interface PointCost {
   readonly group: string;
   readonly hits: number;
   readonly costNs: number;
-  /** Given up only once no other point costs anything. */
+  /** Given up only once no other point of its probe costs anything. */
   readonly last?: boolean;
 }
 
@@ -44,8 +44,8 @@ function sumByGroup(costs: readonly PointCost[]): PointCost[] {
 
 /**
  * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one
- * CPU, the dearest group is to be detached, those marked `last` after all others. Returns undefined
- * when all is well or the interval is short.
+ * CPU, the dearest group is to be detached, one marked `last` after all others of its probe. Returns
+ * undefined when all is well or the interval is short.
  */
 export function judge(
   costs: readonly PointCost[],
@@ -58,7 +58,9 @@ export function judge(
   const dear = sumByGroup(costs)
     .filter(each => each.costNs > 0)
     .sort((a, b) => b.costNs - a.costNs);
-  const hottest = dear.find(each => each.last !== true) ?? dear[0];
+  const [dearest] = dear;
+  const births = dear.find(each => each.probe === dearest?.probe && each.last !== true);
+  const hottest = dearest?.last === true ? (births ?? dearest) : dearest;
   if (hottest === undefined) return undefined;
   const { probe, group, hits } = hottest;
   const perSecond = Math.round((hits * 1e9) / elapsedNs);

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 527fe47579f600f513fc6fb438af2933. */
+/** Evaluated from the schema; hash 5ab45709b50764595fc50ce75a13223d. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'cgo-malloc',
@@ -1252,6 +1252,7 @@ export const ir: ProbeIr = {
       name: 'free',
       about: 'entry of free(pointer)',
       need: 'required',
+      brake: 'last',
       oneOf: [
         {
           kind: 'cFunction',
@@ -1360,5 +1361,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: '527fe47579f600f513fc6fb438af2933',
+  hash: '5ab45709b50764595fc50ce75a13223d',
 };

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash ab4ef91c4a8aca7a28f5ddbe237d6b1e. */
+/** Evaluated from the schema; hash 996f6234fd78aaab1f28b3caddc5a417. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -685,6 +685,7 @@ export const ir: ProbeIr = {
       name: 'free',
       about: 'death of a large object: its span goes back to the heap',
       need: 'required',
+      brake: 'last',
       oneOf: [
         {
           kind: 'goEntry',
@@ -788,5 +789,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: 'ab4ef91c4a8aca7a28f5ddbe237d6b1e',
+  hash: '996f6234fd78aaab1f28b3caddc5a417',
 };
