@@ -19,7 +19,7 @@ const BRK_WITNESS_BYTES = 256 * 1024;
 export interface Credit {
   /** End of the time in which births and deaths were both seen. */
   readonly endNs: number;
-  /** End of the time in which deaths were seen: later than endNs where only births were given up. */
+  /** End of the time in which deaths were seen: later than endNs where births were given up. */
   readonly deathsEndNs: number;
   /** Why nobody may be accused on this probe's word; absent when somebody may. */
   readonly blocked?: string;

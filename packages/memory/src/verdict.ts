@@ -101,8 +101,8 @@ function claimSuspects(input: VerdictInput): Claim | undefined {
 }
 
 /**
- * Births were seen for a part of the window only, and at the rate of that part all suspects together
- * would not come to half of what nobody explains: then they are not the answer.
+ * Births were seen for a part of the window only, and at the rate of that part all suspects
+ * together would not come to half of what nobody explains: then they are not the answer.
  */
 function isOutweighed({ cCredit, seen, suspects, growth }: VerdictInput): boolean {
   if (cCredit.endNs >= cCredit.deathsEndNs || !growth.notExplained) return false;

@@ -44,8 +44,8 @@ function sumByGroup(costs: readonly PointCost[]): PointCost[] {
 
 /**
  * Judges one interval of `elapsedNs`: when all points together took more than `maxShare` of one
- * CPU, the dearest group is to be detached, one marked `last` after all others of its probe. Returns
- * undefined when all is well or the interval is short.
+ * CPU, the dearest group is to be detached, one marked `last` after all others of its probe.
+ * Returns undefined when all is well or the interval is short.
  */
 export function judge(
   costs: readonly PointCost[],
