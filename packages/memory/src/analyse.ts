@@ -96,8 +96,14 @@ function acquitAll(finding: HeapFinding): HeapFinding {
   return { ...finding, accused: [], others };
 }
 
+/**
+ * Births that were seen long enough show growth by themselves, and are judged as a whole window is.
+ * Only where the brake took them off early does the rest of the window, with deaths alone, have to
+ * tell whether they stayed.
+ */
 function timeOf({ endNs, deathsEndNs }: Credit, { minAgeNs }: Surroundings): SeenTime {
-  return { birthsEndNs: endNs, endNs: deathsEndNs, minAgeNs };
+  const longEnough = endNs >= 2 * minAgeNs;
+  return { birthsEndNs: endNs, endNs: longEnough ? endNs : deathsEndNs, minAgeNs };
 }
 
 function lookAtCHeap(

@@ -226,7 +226,14 @@ t.test('a ring of one page: produced is what was read plus what was lost', async
     session: { ringBytes: 4096 },
   });
   test.teardown(() => end(traced));
-  const ran = await traced.workload.command('run 3000');
+  const running = traced.workload.command('run 3000');
+  // Nobody reads while this thread sleeps, so that the ring is full however slow the machine is.
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < 600 && traced.session.losses().ringFull === 0; tries++) {
+    Atomics.wait(sleeper, 0, 0, 50);
+    traced.session.refresh();
+  }
+  const ran = await running;
   traced.session.drain();
   traced.session.refresh();
   const hits = (point: string): number =>
