@@ -161,16 +161,23 @@ function doubtsOfPoints(probe: ProbeState): string[] {
   return sentences;
 }
 
+/** What the silence of a probe says of the program, where it is ordinary. */
+const SILENCE_MEANS: Readonly<Record<string, string>> = {
+  [PROBES.goLarge]: 'the program made no Go object above 32 KiB and freed none',
+  [PROBES.faults]: 'the program touched no memory for the first time',
+};
+
 /**
  * A probe that is attached and silent. For malloc that lowers the claim: cgo programs call it. A
  * program without large Go objects or page faults is ordinary, so there it is only a note.
  */
 function saySilence(probe: ProbeState): Pick<Credit, 'doubts' | 'notes'> {
   const silent = probe.points.some(point => point.attached) && hitsOf(probe) === 0;
-  const sentences = silent ? [`${probe.name} is attached and was not hit once`] : [];
-  return probe.name === PROBES.cHeap
-    ? { doubts: sentences, notes: [] }
-    : { doubts: [], notes: sentences };
+  if (!silent) return { doubts: [], notes: [] };
+  const sentence = `${probe.name} is attached and was not hit once`;
+  if (probe.name === PROBES.cHeap) return { doubts: [sentence], notes: [] };
+  const meaning = SILENCE_MEANS[probe.name];
+  return { doubts: [], notes: [meaning === undefined ? sentence : `${meaning} (${sentence})`] };
 }
 
 /** Everything that is to be said of a probe which was opened. */
