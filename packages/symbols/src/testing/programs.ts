@@ -96,6 +96,14 @@ func main() {
 }
 `;
 
+const GENERIC = /type box\[T any\][^]*?\n\n[^]*?\n\n/;
+
+/** {@link SELF_DESCRIBING} for a release such as `go1.17.13`: without generics before 1.18. */
+export function selfDescribing(release: string): string {
+  if (Number(/^go1\.(\d+)/.exec(release)?.[1]) >= 18) return SELF_DESCRIBING;
+  return SELF_DESCRIBING.replace(GENERIC, '').replace(/\t\(&box\[int\]\{\}\).*\n/, '');
+}
+
 /** Calls malloc and free through cgo, then waits for standard input to end. */
 export const CGO = `package main
 
@@ -108,13 +116,16 @@ static void *take(int n) { void *p = malloc(n); memset(p, 1, n); tls[0]++; retur
 import "C"
 import (
 	"fmt"
-	"io"
 	"os"
 )
 
 func main() {
 	C.free(C.take(1000))
 	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
+	for buffer := make([]byte, 64); ; {
+		if n, err := os.Stdin.Read(buffer); n == 0 || err != nil {
+			return
+		}
+	}
 }
 `;
