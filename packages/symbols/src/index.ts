@@ -6,3 +6,4 @@ export * from './elf/index.js';
 export * from './code/index.js';
 export * from './gosym/index.js';
 export * from './symbolize/index.js';
+export * from './unwind/index.js';
