@@ -1,34 +1,23 @@
 /**
  * Go releases, each the root of a complete toolchain that is only ever read.
  *
- * The `go` client fetches any release through the module proxy and checks it against the checksum
- * database; the module cache is the cache. The facts readers get wrong: `GOTOOLCHAIN=X go build`
- * silently builds with the local Go when modules are off, so callers must run `<root>/bin/go` with
- * GOTOOLCHAIN=local; and GOFLAGS must hold something harmless, because an empty one falls back to
- * what `go env -w` stored.
+ * The `go` client fetches any release through the module proxy; what came is compared with the
+ * manifest and with the checksum database. The module cache is the cache: a release that was
+ * fetched once is used without a network, and an interrupted fetch loses that release only.
+ * The facts readers get wrong: `GOTOOLCHAIN=X go build` silently builds with the local Go when
+ * modules are off, so callers must run `<root>/bin/go` with GOTOOLCHAIN=local; GOFLAGS must hold
+ * something harmless, because an empty one falls back to what `go env -w` stored; and a toolchain
+ * that `go mod download` unpacked has no executable file before GOTOOLCHAIN chose it once.
  */
 import { join } from 'node:path';
 import { cached, contentKey, exists, type Progress } from './cache.js';
 import { CommandError, run } from './command.js';
 import { debianPackage } from './debian.js';
-
-/** The releases that tests use, each pinned to one exact version. */
-export const goReleases: Readonly<Record<string, string>> = {
-  '1.24': '1.24.13',
-  '1.26': '1.26.8',
-  '1.27': '1.27.4',
-};
-
-/** Where Debian has a release, for machines that cannot reach the module proxy. */
-const DEBIAN_SUITES: Readonly<Record<string, string>> = {
-  '1.24': 'trixie',
-  '1.26': 'trixie-backports',
-  '1.27': 'trixie-backports',
-};
+import { findGoRelease, goInDebian, goReleases, type GoReleaseEntry } from './go-manifest.js';
 
 /** Where a Go toolchain lies and what it is. */
 export interface GoToolchain {
-  /** As asked for: `1.24`. */
+  /** The line: `1.24`. */
   readonly release: string;
   /** As the toolchain says: `go1.24.13`. */
   readonly version: string;
@@ -36,6 +25,15 @@ export interface GoToolchain {
   /** The go program; run it with `goEnvironment()`. */
   readonly go: string;
 }
+
+/** What a caller asks for: the manifest's entry, and whether another patch of the line will do. */
+interface Wanted {
+  readonly entry: GoReleaseEntry;
+  readonly exact: boolean;
+}
+
+/** Variables for the local `go` command, whatever `go env -w` and the shell have set. */
+const LOCAL_ENVIRONMENT = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod', GO111MODULE: 'on' };
 
 /** Returns the variables under which a fetched toolchain builds with itself and nothing else. */
 export function goEnvironment(toolchain: GoToolchain): Record<string, string | undefined> {
@@ -49,36 +47,41 @@ export function goEnvironment(toolchain: GoToolchain): Record<string, string | u
 }
 
 /**
- * Returns the toolchain of a release such as `1.24`: the local Go when it is that release, else the
- * pinned version through the module proxy, else Debian's own package. Throws CommandError saying
- * what each way answered.
+ * Returns the toolchain of a line such as `1.24`, or of one exact release such as `go1.24.6`: the
+ * folder that `$SONDE_GO_1_24` names, else the local Go when it is that, else the manifest's
+ * release through the module proxy, else (for a line only) Debian's own package.
+ * Throws CommandError saying what each way answered.
  */
 export async function goToolchain(
   release: string,
   progress: Progress = () => undefined,
 ): Promise<GoToolchain> {
-  const pinned = goReleases[release];
-  if (!pinned) {
-    throw new CommandError(
-      `fetch Go ${release}: not one of ${Object.keys(goReleases).join(', ')}`,
-      '',
-    );
+  const entry = findGoRelease(release);
+  if (!entry) {
+    const known = Object.keys(goReleases).join(', ');
+    throw new CommandError(`fetch Go ${release}: not in go-releases.json; its lines: ${known}`, '');
   }
+  const wanted = { entry, exact: release !== entry.line };
+  const override = overrideVariable(entry.line);
+  const given = process.env[override];
+  if (given) return describe(wanted, given, `use ${override}`);
   const failures: string[] = [];
   const ways = [
-    () => local(release),
-    () => proxy(release, pinned, progress),
-    () => fromDebian(release, progress),
+    () => local(wanted),
+    () => proxy(wanted, progress),
+    ...(wanted.exact ? [] : [() => fromDebian(wanted, progress)]),
   ];
   for (const way of ways) {
     try {
       return await way();
     } catch (cause) {
+      if (cause instanceof ChecksumError) throw cause;
       failures.push((cause as Error).message);
     }
   }
-  throw new CommandError(`fetch Go ${release}: ${failures.join('; ')}`, failures.join('\n'), {
-    hint: 'install golang-go, or set GOPROXY to a module proxy that this machine reaches',
+  const named = wanted.exact ? entry.version : `Go ${release} (${entry.version})`;
+  throw new CommandError(`fetch ${named}: ${failures.join('; ')}`, failures.join('\n'), {
+    hint: `set GOPROXY to a module proxy that has it, or ${override} to the folder of such a Go`,
   });
 }
 
@@ -87,46 +90,98 @@ export async function goRoot(release: string, progress?: Progress): Promise<stri
   return (await goToolchain(release, progress)).root;
 }
 
-async function describe(release: string, root: string): Promise<GoToolchain> {
+/** The variable that names a toolchain's folder for one line: `SONDE_GO_1_24`. */
+function overrideVariable(line: string): string {
+  return `SONDE_GO_${line.replace('.', '_')}`;
+}
+
+/** A download that is not what the manifest names; no other way is tried after it. */
+class ChecksumError extends CommandError {}
+
+async function describe(wanted: Wanted, root: string, what: string): Promise<GoToolchain> {
+  const { version: expected, line } = wanted.entry;
   const go = join(root, 'bin/go');
-  const said = await run(go, ['version'], {
-    env: { GOTOOLCHAIN: 'local', GOROOT: undefined },
-    cwd: '/',
-  });
+  const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod', GOROOT: undefined };
+  const said = await run(go, ['version'], { env, cwd: '/', what });
   const version = /go version (go\S+)/.exec(said)?.[1] ?? '';
-  if (version !== `go${release}` && !version.startsWith(`go${release}.`)) {
-    throw new CommandError(`use Go ${release} in ${root}: it is ${version || said}`, said);
+  const ofLine = version === `go${line}` || version.startsWith(`go${line}.`);
+  if (version !== expected && (wanted.exact || !ofLine)) {
+    const name = wanted.exact ? expected : `Go ${line}`;
+    throw new CommandError(`${what}: wanted ${name}, ${root} is ${version || said}`, said);
   }
-  return { release, version, root, go };
+  return { release: line, version, root, go };
 }
 
-async function local(release: string): Promise<GoToolchain> {
-  const environment = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
-  const root = await run('go', ['env', 'GOROOT'], { env: environment, cwd: '/', what: 'local Go' });
-  return describe(release, root.trim());
+async function local(wanted: Wanted): Promise<GoToolchain> {
+  const what = 'use the local Go';
+  const root = await run('go', ['env', 'GOROOT'], { env: LOCAL_ENVIRONMENT, cwd: '/', what });
+  return describe(wanted, root.trim(), what);
 }
 
-async function proxy(release: string, pinned: string, progress: Progress): Promise<GoToolchain> {
-  const environment = { GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' };
-  const modules = await run('go', ['env', 'GOMODCACHE'], { env: environment, cwd: '/' });
-  const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
-  const unpacked = join(modules, `golang.org/toolchain@v0.0.1-go${pinned}.${platform}`);
-  if (!(await exists(unpacked))) progress(`fetching Go ${pinned}`);
+/** This machine's platform in the names of toolchain modules. */
+function platform(): string {
+  return `linux-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+}
+
+async function proxy(wanted: Wanted, progress: Progress): Promise<GoToolchain> {
+  const { version } = wanted.entry;
+  const what = `fetch ${version} through the module proxy`;
+  const modules = await run('go', ['env', 'GOMODCACHE'], { env: LOCAL_ENVIRONMENT, cwd: '/' });
+  const module = `golang.org/toolchain@v0.0.1-${version}.${platform()}`;
+  const unpacked = await exists(join(modules.trim(), module));
+  if (!unpacked) {
+    progress(`fetching ${version} (60 to 110 MB)`);
+    const args = ['mod', 'download', '-json', module];
+    const answer = await run('go', args, { env: LOCAL_ENVIRONMENT, cwd: '/', what });
+    checkSum(wanted.entry, (JSON.parse(answer) as { Sum?: string }).Sum ?? '');
+    progress(`verified ${version}`);
+  } else {
+    await verifyCached(wanted.entry, module, progress);
+  }
   const root = await run('go', ['env', 'GOROOT'], {
-    env: { GOTOOLCHAIN: `go${pinned}`, GOFLAGS: '-mod=mod', GO111MODULE: 'on' },
+    env: { ...LOCAL_ENVIRONMENT, GOTOOLCHAIN: version },
     cwd: '/',
-    what: `fetch go${pinned} through the module proxy`,
+    what,
   });
-  return describe(release, root.trim());
+  return describe(wanted, root.trim(), what);
 }
 
-async function fromDebian(release: string, progress: Progress): Promise<GoToolchain> {
-  const suite = DEBIAN_SUITES[release];
-  if (!suite) throw new CommandError(`fetch Go ${release} from Debian: no suite has it`, '');
+/** A cached toolchain was checked when it was fetched; its recorded hash is compared once more. */
+async function verifyCached(
+  entry: GoReleaseEntry,
+  module: string,
+  progress: Progress,
+): Promise<void> {
+  const args = ['mod', 'download', '-json', module];
+  const env = { ...LOCAL_ENVIRONMENT, GOPROXY: 'off' };
+  const answer = await run('go', args, { env, cwd: '/' }).catch(() => undefined);
+  if (answer !== undefined) {
+    checkSum(entry, (JSON.parse(answer) as { Sum?: string }).Sum ?? '');
+    return;
+  }
+  progress(`using the cached ${entry.version}: its checksum is not recorded here`);
+}
+
+/** Throws where the manifest names another hash for this machine's platform. */
+export function checkSum(entry: GoReleaseEntry, sum: string, where = platform()): void {
+  const expected = entry.sums[where];
+  if (expected === undefined || expected === sum) return;
+  const message = `verify ${entry.version} for ${where}: wanted ${expected}, got ${sum || 'none'}`;
+  throw new ChecksumError(message, '', {
+    hint: 'the proxy gave another file than go-releases.json names; do not use it',
+  });
+}
+
+async function fromDebian(wanted: Wanted, progress: Progress): Promise<GoToolchain> {
+  const { line } = wanted.entry;
+  const place = goInDebian[line];
+  if (!place) throw new CommandError(`fetch Go ${line} from Debian: no suite has it`, '');
   const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const binary = await debianPackage(suite, `golang-${release}-go`, arch, progress);
-  const source = await debianPackage(suite, `golang-${release}-src`, arch, progress);
-  return describe(release, await joinDebianGo(release, binary.directory, source.directory));
+  const binary = await debianPackage(place.suite, `${place.pattern}-go`, arch, progress);
+  const source = await debianPackage(place.suite, `${place.pattern}-src`, arch, progress);
+  progress(`Go ${line} is Debian's ${binary.version} (SHA-256 ${binary.sha256.slice(0, 16)}…)`);
+  const root = await joinDebianGo(line, binary.directory, source.directory);
+  return describe(wanted, root, `use Debian's Go ${line}`);
 }
 
 /** Debian splits a toolchain over /usr/lib and /usr/share; `go` wants both under one root. */

@@ -5,6 +5,7 @@
 export { cacheRoot, cached, contentKey, exists, type Progress } from './cache.js';
 export { CommandError, hasProgram, run, type RunOptions } from './command.js';
 export { debianPackage, type DebianArch, type DebianPackage } from './debian.js';
-export { goEnvironment, goReleases, goRoot, goToolchain, type GoToolchain } from './go.js';
+export { goEnvironment, goRoot, goToolchain, type GoToolchain } from './go.js';
+export { findGoRelease, goManifest, goReleases, type GoReleaseEntry } from './go-manifest.js';
 export { debianMirror } from './mirror.js';
 export { npmPackage } from './npm.js';
