@@ -43,7 +43,24 @@ export class GoCounterReader {
   readonly #heapStats: bigint;
   readonly #numgc: bigint;
 
-  constructor(memory: MemoryReader, offsets: GoOffsets, globals: RuntimeGlobals, bias: bigint) {
+  /** The reader, or undefined where a global that it needs was not found. */
+  static open(
+    memory: MemoryReader,
+    offsets: GoOffsets,
+    globals: RuntimeGlobals,
+    bias: bigint,
+  ): GoCounterReader | undefined {
+    const { gcController, memstats } = globals;
+    if (gcController === undefined || memstats === undefined) return undefined;
+    return new GoCounterReader(memory, offsets, { gcController, memstats }, bias);
+  }
+
+  private constructor(
+    memory: MemoryReader,
+    offsets: GoOffsets,
+    globals: { readonly gcController: number; readonly memstats: number },
+    bias: bigint,
+  ) {
     this.#memory = memory;
     this.#offsets = offsets;
     this.#gcController = BigInt(globals.gcController) + bias;

@@ -209,7 +209,7 @@ export async function openTarget(pid: number): Promise<Target> {
       throw open.noMemoryRights(pid, error);
     }
     const globals = findRuntimeGlobals(go, instructions);
-    const counters = globals && new GoCounterReader(memory, go.offsets, globals, executable.bias);
+    const counters = GoCounterReader.open(memory, go.offsets, globals, executable.bias);
     const info: TargetInfo = {
       pid,
       exe,

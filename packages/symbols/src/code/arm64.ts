@@ -80,38 +80,93 @@ function branchTarget(word: number, address: number, mnemonic: string): number |
   }
 }
 
-/** Constants and page addresses per register, over a run of straight code. */
+/** Loads and stores of one register with an unsigned, scaled offset: opcode bits and bytes. */
+const SCALED_ACCESSES: readonly (readonly [value: number, bytes: number, store: boolean])[] = [
+  [0xf9400000, 8, false],
+  [0xb9400000, 4, false],
+  [0x39400000, 1, false],
+  [0xf9000000, 8, true],
+  [0xb9000000, 4, true],
+  [0x39000000, 1, true],
+];
+/** ldar xt, [xn]; ldar wt, [xn]; ldp xt, xt2, [xn]: loads without an offset that is read here. */
+const PLAIN_LOADS: readonly (readonly [mask: number, value: number, bytes: number])[] = [
+  [0xfffffc00, 0xc8dffc00, 8],
+  [0xfffffc00, 0x88dffc00, 4],
+  [0xffff8000, 0xa9400000, 16],
+];
+
+type Facts = Partial<Instruction>;
+
+/** Constants and addresses per register, over a run of straight code. */
 class RegisterState {
   readonly #pages = new Map<number, number>();
+  readonly #addresses = new Map<number, number>();
   readonly #constants = new Map<number, number>();
 
-  /** What this word lets us know about a register, if anything. */
-  facts(word: number, address: number): Partial<Instruction> {
+  /** What this word lets us know about a register or a global, if anything. */
+  facts(word: number, address: number): Facts {
     const rd = word & 31;
     const rn = (word >>> 5) & 31;
-    if ((word & 0x9f000000) >>> 0 === 0x90000000) {
+    const base = this.#addresses.get(rn) ?? this.#pages.get(rn);
+    const memory = memoryFacts(word, base);
+    const page = (word & 0x9f000000) >>> 0 === 0x90000000;
+    // add xd, xn, #imm12 behind adrp xn: the address of a global.
+    const adds = (word & 0xffc00000) >>> 0 === 0x91000000 && this.#pages.has(rn);
+    const move = (word & 0xff800000) >>> 0;
+    // movz starts a constant; movk fills one quarter of the register that movz left zero.
+    const before = move === 0xf2800000 ? (this.#constants.get(rd) ?? 0) : 0;
+    const global = adds ? this.#pages.get(rn)! + ((word >>> 10) & 0xfff) : 0;
+    if (writesRegister(word)) this.#forget(rd);
+    if (page) {
       const pages = signed(((word >>> 3) & 0x1ffffc) | ((word >>> 29) & 3), 21);
       this.#pages.set(rd, address - (address % 4096) + pages * 4096);
       return {};
     }
-    // add xd, xn, #imm12 behind adrp xn: the address of a global.
-    if ((word & 0xffc00000) >>> 0 === 0x91000000 && this.#pages.has(rn)) {
-      const value = this.#pages.get(rn)! + ((word >>> 10) & 0xfff);
-      if (rd !== rn) this.#pages.delete(rd);
-      return { loadsAddress: { register: `x${rd}`, address: value } };
+    if (adds) {
+      this.#addresses.set(rd, global);
+      return { loadsAddress: { register: `x${rd}`, address: global } };
     }
-    const move = word & 0xff800000;
-    if (move >>> 0 === 0xd2800000 || move >>> 0 === 0xf2800000) {
-      const shift = ((word >>> 21) & 3) * 16;
-      const part = ((word >>> 5) & 0xffff) * 2 ** shift;
-      // movz starts a constant; movk fills one quarter of the register that movz left zero.
-      const before = move >>> 0 === 0xf2800000 ? (this.#constants.get(rd) ?? 0) : 0;
-      this.#constants.set(rd, before + part);
-      return { movesConstant: { register: `x${rd}`, value: before + part } };
+    if (move === 0xd2800000 || move === 0xf2800000) {
+      const value = before + ((word >>> 5) & 0xffff) * 2 ** (((word >>> 21) & 3) * 16);
+      this.#constants.set(rd, value);
+      return { movesConstant: { register: `x${rd}`, value } };
     }
     // mov xd, #imm as orr xd, xzr, #bitmask is not decoded: no small offset needs it.
-    return {};
+    return memory;
   }
+
+  #forget(register: number): void {
+    this.#pages.delete(register);
+    this.#addresses.delete(register);
+    this.#constants.delete(register);
+  }
+}
+
+/** Whether the low five bits of a word name a register that it changes; stores and branches not. */
+function writesRegister(word: number): boolean {
+  const group = (word >>> 25) & 15;
+  if ((group & 0b0101) === 0b0100) return ((word >>> 22) & 1) === 1; // loads and stores: L
+  return (group & 0b1110) !== 0b1010;
+}
+
+/** What a load or a store tells, whose base register holds `base` or something unknown. */
+function memoryFacts(word: number, base: number | undefined): Facts {
+  const rn = (word >>> 5) & 31;
+  for (const [value, bytes, store] of SCALED_ACCESSES) {
+    if ((word & 0xffc00000) >>> 0 !== value) continue;
+    const offset = ((word >>> 10) & 0xfff) * bytes;
+    if (store && rn === REGISTER_SP && bytes === 8 && offset >= 8) {
+      // The callee finds its arguments above the word in which it saves the link register.
+      return { storesArgument: { register: `x${word & 31}`, word: offset / 8 - 1 } };
+    }
+    if (base === undefined || rn === REGISTER_SP) return {};
+    const access = { address: base + offset, bytes };
+    return store ? { writesGlobal: access } : { readsGlobal: access };
+  }
+  const plain = PLAIN_LOADS.find(([mask, value]) => (word & mask) >>> 0 === value);
+  if (plain === undefined || base === undefined || rn === REGISTER_SP) return {};
+  return { readsGlobal: { address: base, bytes: plain[2] } };
 }
 
 function decodeWord(word: number, address: number, state: RegisterState): Instruction {

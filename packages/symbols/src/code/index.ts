@@ -4,7 +4,13 @@ import { arm64Reader } from './arm64.js';
 import type { InstructionReader } from './instruction.js';
 import { openX86Reader } from './x86.js';
 
-export type { CostClass, Instruction, InstructionKind, InstructionReader } from './instruction.js';
+export type {
+  CostClass,
+  GlobalAccess,
+  Instruction,
+  InstructionKind,
+  InstructionReader,
+} from './instruction.js';
 export {
   afterStackCheck,
   cEntry,

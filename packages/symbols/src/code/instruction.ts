@@ -15,6 +15,12 @@ export type CostClass = 'emulated' | 'single-stepped';
 /** Kinds that some rule asks for; everything else is `other`. */
 export type InstructionKind = 'return' | 'call' | 'jump' | 'branch' | 'push' | 'nop' | 'other';
 
+/** The memory that an instruction names by its address in the file. */
+export interface GlobalAccess {
+  readonly address: number;
+  readonly bytes: number;
+}
+
 /** One instruction. Register names are lower-case 64-bit names: `rax`, `x0`. */
 export interface Instruction {
   readonly address: number;
@@ -33,6 +39,12 @@ export interface Instruction {
   readonly landingPad?: boolean;
   /** A register that now holds the address of a global. */
   readonly loadsAddress?: { readonly register: string; readonly address: number };
+  /** A read of a global: its address, and how many bytes. */
+  readonly readsGlobal?: GlobalAccess;
+  /** A write to a global. */
+  readonly writesGlobal?: GlobalAccess;
+  /** A register stored where the callee finds its stack argument number `word` (Go's ABI0). */
+  readonly storesArgument?: { readonly register: string; readonly word: number };
   /** A register that now holds a constant. */
   readonly movesConstant?: { readonly register: string; readonly value: number };
   /** A read relative to the thread pointer: a constant offset, or one held by a register. */

@@ -41,16 +41,34 @@ export function findReturns(reader: InstructionReader, f: FunctionCode): Place[]
   return returns.map(i => toPlace(reader, f, i));
 }
 
+/** How many instructions a block may have that grows the stack: it spills up to nine registers. */
+const GROW_BLOCK_INSTRUCTIONS = 24;
+
+/** Whether a branch goes to a block that calls something and then begins the function anew. */
+function growsStack(code: readonly Instruction[], branch: Instruction, entry: number): boolean {
+  const start = code.findIndex(i => i.address === branch.target);
+  if (start < 0) return false;
+  const block = code.slice(start, start + GROW_BLOCK_INSTRUCTIONS);
+  const call = block.findIndex(i => i.kind === 'call');
+  const jump = block.findIndex(i => i.kind === 'jump');
+  return call >= 0 && call < jump && block[jump]!.target === entry;
+}
+
 /**
  * The instruction behind Go's stack check; the first instruction for functions without one.
- * Arguments, stack pointer and return address are those of the call.
+ * Arguments, stack pointer and return address are those of the call. The check is known by what
+ * it leads to, a call and a jump back to the first instruction: how it reads g differs by release.
  */
 export function afterStackCheck(reader: InstructionReader, f: FunctionCode): Place {
-  const head = reader.decode(f.code, f.address).slice(0, STACK_CHECK_INSTRUCTIONS);
+  const code = reader.decode(f.code, f.address);
+  const head = code.slice(0, STACK_CHECK_INSTRUCTIONS);
   const first = head[0];
   if (first === undefined) throw new FormatError(0, `find entry of ${f.name}: no code`);
   const guard = head.findIndex(i => i.readsStackGuard === true);
-  const branch = guard < 0 ? -1 : head.findIndex((i, at) => at > guard && i.belowOrEqual === true);
+  const branch = head.findIndex(
+    (i, at) =>
+      i.belowOrEqual === true && ((guard >= 0 && at > guard) || growsStack(code, i, f.address)),
+  );
   return toPlace(reader, f, head[branch + 1] ?? first);
 }
 

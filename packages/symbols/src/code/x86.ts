@@ -58,8 +58,49 @@ function kindOf(lib: Library, instruction: Iced.Instruction): InstructionKind {
   }
 }
 
+type Facts = Partial<Instruction>;
+
+/** Facts of a `mov` or a comparison with memory that is named by its address alone. */
+function globalFacts(lib: Library, instruction: Iced.Instruction): Facts {
+  const { MemorySizeExt, Mnemonic, OpKind } = lib;
+  const address = Number(instruction.ipRelMemoryAddress);
+  const bytes = MemorySizeExt.size(instruction.memorySize);
+  const general = GENERAL_MOVES.map(name => Mnemonic[name]) as number[];
+  if (instruction.mnemonic === Mnemonic.Lea) return {};
+  if (instruction.op0Kind !== OpKind.Memory || instruction.mnemonic === Mnemonic.Cmp) {
+    return general.includes(instruction.mnemonic) ? { readsGlobal: { address, bytes } } : {};
+  }
+  return instruction.mnemonic === Mnemonic.Mov ? { writesGlobal: { address, bytes } } : {};
+}
+
+const GENERAL_MOVES = ['Mov', 'Movzx', 'Movsxd', 'Cmp'] as const;
+const WORD_BYTES = 8;
+
+/** What is known of an instruction with a memory operand that is not an address of a global. */
+function memoryFacts(lib: Library, instruction: Iced.Instruction): Facts {
+  const { Code, Mnemonic, Register } = lib;
+  const name = (register: number): string => GENERAL_REGISTERS[register - Register.RAX] ?? '';
+  const displacement = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
+  const { memoryBase } = instruction;
+  if (instruction.mnemonic === Mnemonic.Cmp) {
+    if (memoryBase !== Register.R14) return {};
+    // g.stackguard0, or stackguard1 in functions that only run on the system stack.
+    return displacement === 16 || displacement === 24 ? { readsStackGuard: true } : {};
+  }
+  if (instruction.code === Code.Mov_rm64_r64 && memoryBase === Register.RSP) {
+    if (instruction.memoryIndex !== Register.None || displacement % WORD_BYTES !== 0) return {};
+    const register = name(instruction.op1Register);
+    return { storesArgument: { register, word: displacement / WORD_BYTES } };
+  }
+  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS) {
+    return {};
+  }
+  if (memoryBase === Register.None) return { readsThread: { offset: displacement } };
+  return { readsThread: { register: name(memoryBase) } };
+}
+
 /** Facts about addresses, constants and thread-local reads. */
-function factsOf(lib: Library, instruction: Iced.Instruction): Partial<Instruction> {
+function factsOf(lib: Library, instruction: Iced.Instruction): Facts {
   const { Code, Mnemonic, OpKind, Register } = lib;
   const name = (register: number): string => GENERAL_REGISTERS[register - Register.RAX] ?? '';
   if (instruction.mnemonic === Mnemonic.Endbr64) return { landingPad: true };
@@ -69,21 +110,16 @@ function factsOf(lib: Library, instruction: Iced.Instruction): Partial<Instructi
     return { loadsAddress: { register: name(instruction.op0Register), address } };
   }
   if (instruction.code === Code.Mov_rm64_imm32) {
-    if (instruction.op0Kind !== OpKind.Register) return {};
-    const value = Number(BigInt.asIntN(64, instruction.immediate(1)));
-    return { movesConstant: { register: name(instruction.op0Register), value } };
+    if (instruction.op0Kind === OpKind.Register) {
+      const value = Number(BigInt.asIntN(64, instruction.immediate(1)));
+      return { movesConstant: { register: name(instruction.op0Register), value } };
+    }
   }
   const memory = instruction.op0Kind === OpKind.Memory || instruction.op1Kind === OpKind.Memory;
   if (!memory) return {};
-  const displacement = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
-  if (instruction.mnemonic === Mnemonic.Cmp && instruction.memoryBase === Register.R14) {
-    // g.stackguard0, or stackguard1 in functions that only run on the system stack.
-    return displacement === 16 || displacement === 24 ? { readsStackGuard: true } : {};
-  }
-  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS)
-    return {};
-  if (instruction.memoryBase === Register.None) return { readsThread: { offset: displacement } };
-  return { readsThread: { register: name(instruction.memoryBase) } };
+  return instruction.isIpRelMemoryOperand
+    ? globalFacts(lib, instruction)
+    : memoryFacts(lib, instruction);
 }
 
 function toInstruction(lib: Library, raw: Iced.Instruction, bytes: Uint8Array): Instruction {

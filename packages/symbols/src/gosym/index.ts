@@ -5,4 +5,6 @@ export { goOffsets, knownReleases, UnknownReleaseError, type GoOffsets } from '.
 export { Pclntab, type GoFrame, type GoFunction } from './pclntab.js';
 export type { ModuleData, PclntabPlace } from './pclntab-locate.js';
 export { parseGoRelease, type GoRelease } from './release.js';
-export { findRuntimeGlobals, findTlsG, type RuntimeGlobals, type TlsG } from './runtime-places.js';
+export { findRuntimeGlobals, type GlobalName, type RuntimeGlobals } from './runtime-globals.js';
+export { findTlsG, type TlsG } from './runtime-places.js';
+export { tableRows, type FieldOffsets, type TableRow } from './table-rows.js';

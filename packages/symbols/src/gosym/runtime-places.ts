@@ -1,101 +1,15 @@
 /**
- * Where a program keeps the runtime's globals and its g: by symbol where there are symbols, else
- * by decoding the runtime functions that use them. What a reader would get wrong: the thread-local
- * offset of g is -8 in most programs but not all; C thread-locals and static libraries move it.
+ * Where a program keeps its g: by symbol where there are symbols, else by decoding the runtime
+ * functions that load it. What a reader would get wrong: the thread-local offset of g is -8 in
+ * most programs but not all; C thread-locals and static libraries move it.
  */
 import type { Instruction, InstructionReader } from '../code/index.js';
 import { PT_TLS, STT_TLS } from '../elf/index.js';
 import type { GoProgram } from './go-program.js';
-import type { GoFunction } from './pclntab.js';
+import { decodeFunction } from './runtime-globals.js';
 
-/** The globals that Go's own counters stand in; addresses as in the file. */
-export interface RuntimeGlobals {
-  /** &runtime.gcController. */
-  readonly gcController: number;
-  /** &runtime.memstats; its heapStats stand at its start in every release of the tables. */
-  readonly memstats: number;
-  /** &runtime.mheap_. */
-  readonly mheap: number;
-  readonly foundBy: 'symbol' | 'disassembly';
-}
-
-/** A global, the function it is an argument of, and the symbol it has where not stripped. */
-const ARGUMENTS = [
-  ['gcController', 'runtime.gcController', 'runtime.(*gcControllerState).update'],
-  ['memstats', 'runtime.memstats', 'runtime.(*consistentHeapStats).acquire'],
-  ['mheap', 'runtime.mheap_', 'runtime.(*mheap).alloc'],
-] as const;
-
-/** Functions that pass those globals on; profile-guided builds inline some calls or callers. */
-const CALLERS = [
-  'runtime.(*mcache).allocLarge',
-  'runtime.mallocgcLarge',
-  'runtime.mallocgc',
-  'runtime.(*mcache).releaseAll',
-  'runtime.(*mcache).prepareForSweep',
-  'runtime.(*mheap).freeSpanLocked',
-];
-
-/** How far before a call its first argument may be loaded; real programs need three. */
-const ARGUMENT_DISTANCE = 8;
-
-/** The instructions of one function of the program. */
-export function decodeFunction(
-  go: GoProgram,
-  reader: InstructionReader,
-  f: GoFunction,
-): Instruction[] {
-  return reader.decode(go.elf.readVirtual(f.entry, f.end - f.entry), f.entry);
-}
-
-/** The address loaded into the first argument before a call of one of these entries. */
-function argumentOfCall(
-  code: readonly Instruction[],
-  entries: readonly number[],
-  register: string,
-): number | undefined {
-  for (const [index, call] of code.entries()) {
-    if (call.kind !== 'call' || call.target === undefined) continue;
-    if (!entries.includes(call.target)) continue;
-    const before = code.slice(Math.max(0, index - ARGUMENT_DISTANCE), index);
-    const load = before.findLast(i => i.loadsAddress?.register === register);
-    if (load?.loadsAddress !== undefined) return load.loadsAddress.address;
-  }
-  return undefined;
-}
-
-/** Finds the globals; undefined where neither a symbol nor a call gives one of them away. */
-export function findRuntimeGlobals(
-  go: GoProgram,
-  reader: InstructionReader,
-): RuntimeGlobals | undefined {
-  const bySymbol = new Map(
-    go.elf
-      .symbols()
-      .filter(s => ARGUMENTS.some(([, symbol]) => symbol === s.name))
-      .map(s => [s.name, s.value]),
-  );
-  if (bySymbol.size === ARGUMENTS.length) {
-    const [gcController, memstats, mheap] = ARGUMENTS.map(([, symbol]) => bySymbol.get(symbol)!);
-    return { gcController: gcController!, memstats: memstats!, mheap: mheap!, foundBy: 'symbol' };
-  }
-  const register = reader.arch === 'arm64' ? 'x0' : 'rax';
-  const callers = CALLERS.flatMap(name => go.pclntab.functionsNamed(name)).map(f =>
-    decodeFunction(go, reader, f),
-  );
-  const found: Partial<Record<'gcController' | 'memstats' | 'mheap', number>> = {};
-  for (const [key, , callee] of ARGUMENTS) {
-    const entries = go.pclntab.functionsNamed(callee).map(f => f.entry);
-    for (const code of callers) {
-      const address = found[key] ?? argumentOfCall(code, entries, register);
-      if (address !== undefined) found[key] = address;
-    }
-  }
-  const { gcController, memstats, mheap } = found;
-  if (gcController === undefined || memstats === undefined || mheap === undefined) return undefined;
-  const heapStats = go.offsets.need('mstats.heapStats');
-  return { gcController, memstats: memstats - heapStats, mheap, foundBy: 'disassembly' };
-}
+/** How far before a read the constant may be loaded that it uses. */
+const CONSTANT_DISTANCE = 8;
 
 /** Where g stands, relative to the thread pointer (fs_base, TPIDR_EL0), in bytes. */
 export interface TlsG {
@@ -124,7 +38,7 @@ function tlsByCode(code: readonly Instruction[]): number | undefined {
     if (thread === undefined) continue;
     if ('offset' in thread) return thread.offset;
     const load = code
-      .slice(Math.max(0, index - ARGUMENT_DISTANCE), index)
+      .slice(Math.max(0, index - CONSTANT_DISTANCE), index)
       .findLast(i => i.movesConstant?.register === thread.register);
     if (load?.movesConstant !== undefined) return load.movesConstant.value;
   }
