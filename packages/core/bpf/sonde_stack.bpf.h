@@ -14,6 +14,9 @@
 #define SONDE_STACK_TRUNCATED 1
 #define SONDE_STACK_READ_FAILED 2
 
+/* In stack ids: provisional, only user space knows the frames (sonde_unwind.bpf.h). */
+#define SONDE_PROVISIONAL (1ULL << 63)
+
 /* Hash of a stack → its addresses, innermost first; shared by the session's probes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -94,6 +97,7 @@ static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 fi
 		fp = frame[0];
 	}
 	stack->flags = flags;
+	stack->next = 0;
 	stack->count = count;
 }
 
@@ -108,6 +112,7 @@ __noinline __u64 sonde_keep_stack(__u64 frames_hash, __u64 first, __u64 fp, __u6
 	__u32 zero = 0;
 	long error;
 
+	id &= ~SONDE_PROVISIONAL;
 	if (!id || bpf_map_lookup_elem(&sonde_stacks, &id))
 		return id;
 	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
@@ -148,6 +153,8 @@ static __always_inline __u64 sonde_stack_in_body(const struct pt_regs *ctx)
 	sonde_regs_of(ctx, &regs);
 	return sonde_stack_from(0, regs.fp);
 }
+
+#include "sonde_unwind.bpf.h"
 
 /* The current thread's entry in `sonde_threads`, with the m of this g; NULL if there is none. */
 static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
@@ -206,6 +213,9 @@ static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 	thread->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
 	thread->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
 	thread->frames_hash = sonde_frames_hash(thread->fp, thread->stack_lo, thread->stack_hi);
+	thread->go_stack = sonde_keep_stack(thread->frames_hash, 0, thread->fp, thread->stack_lo,
+					    thread->stack_hi);
+	thread->c_stack_hi = sonde_user_word(g + SONDE_TARGET->g_sched_sp);
 	thread->depth = depth;
 	thread->calls = calls;
 	return thread;
@@ -221,6 +231,16 @@ static __always_inline __u64 sonde_stack_in_c(__u64 first, const struct sonde_th
 		return sonde_keep_stack(0, first, 0, 1, 1);
 	return sonde_keep_stack(thread->frames_hash, first, thread->fp, thread->stack_lo,
 				thread->stack_hi);
+}
+
+/* The stack at the first instruction of a C function: C frames, then those of the goroutine. */
+static __always_inline __u64 sonde_stack_of_call(struct pt_regs *ctx, const struct sonde_regs *regs,
+						 const struct sonde_thread *thread)
+{
+	__u64 go_stack = thread ? thread->go_stack : 0, hi = thread ? thread->c_stack_hi : 0, id;
+
+	id = SONDE_TARGET->whole_stacks ? sonde_whole_stack(ctx, regs, hi, go_stack, true) : 0;
+	return id ? id : sonde_stack_in_c(sonde_caller(regs), thread);
 }
 
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */

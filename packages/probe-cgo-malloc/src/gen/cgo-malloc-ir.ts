@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 5ab45709b50764595fc50ce75a13223d. */
+/** Evaluated from the schema; hash ef75c74c877a38cb5b576cb48df6c7f1. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'cgo-malloc',
@@ -1361,5 +1361,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: '5ab45709b50764595fc50ce75a13223d',
+  hash: 'ef75c74c877a38cb5b576cb48df6c7f1',
 };

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 996f6234fd78aaab1f28b3caddc5a417. */
+/** Evaluated from the schema; hash bb2d3ae27708148ef6a684474215642f. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -789,5 +789,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: '996f6234fd78aaab1f28b3caddc5a417',
+  hash: 'bb2d3ae27708148ef6a684474215642f',
 };

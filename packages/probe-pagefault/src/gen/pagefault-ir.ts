@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash e528b19b363ed8b792314d9b13038103. */
+/** Evaluated from the schema; hash 3e1c99a3c53c5d1dfd9cb954fdf7cc20. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
@@ -580,5 +580,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: 'e528b19b363ed8b792314d9b13038103',
+  hash: '3e1c99a3c53c5d1dfd9cb954fdf7cc20',
 };

@@ -46,17 +46,19 @@ function framePlace(rule: RegisterRule | undefined): number {
 }
 
 /**
- * Packs the row at a return address. `user` where the caller's frame cannot be found from stack
- * and frame pointer alone, and for signal frames.
+ * Packs a row. `exact` says that it is that of the instruction where a thread is, and not of a
+ * return address: only there may the return address still be in its register (arm64). `user` where
+ * the caller's frame cannot be found from stack and frame pointer alone, and for signal frames.
  */
-export function packRule(arch: Arch, row: UnwindRow): bigint {
+export function packRule(arch: Arch, row: UnwindRow, exact: boolean): bigint {
   const { stackPointer, framePointer } = DWARF_REGISTERS[arch];
   const returnRule = row.registers.get(row.returnRegister);
   if (returnRule?.kind === 'undefined') return only(RULE_KIND.start);
   const { cfa } = row;
   if (row.signal || cfa.kind !== 'register') return only(RULE_KIND.user);
   const words = cfa.offset / WORD_BYTES;
-  const place = placeOf(returnRule);
+  const inRegister = returnRule === undefined && exact && arch === 'arm64';
+  const place = inRegister ? 0 : placeOf(returnRule);
   const based = cfa.register === stackPointer || cfa.register === framePointer;
   const fits = Number.isInteger(words) && words >= 0 && words <= CFA_WORDS_MAX;
   if (!based || !fits || place === undefined) return only(RULE_KIND.user);
