@@ -3,6 +3,7 @@
  * reader gets wrong: they need no rights and no kernel, and read programs of either architecture.
  */
 import { Command, Option } from 'commander';
+import { symbolize } from './symbolize-command.js';
 import { listTables, type TablesRequest } from './tables-command.js';
 import type { Surround } from './terminal.js';
 
@@ -23,5 +24,18 @@ export function addFileCommands(
     .option('--json', 'print JSON: {"1.21/amd64": {"g.goid": 152, ...}, ...}')
     .action((flags: Partial<TablesRequest>) =>
       set(listTables({ ...flags, json: flags.json === true }, surround)),
+    );
+  program
+    .command('symbolize')
+    .summary('name the addresses of a program')
+    .description(
+      'Reads hexadecimal addresses of a program or library, one a line, from standard input, and ' +
+        'prints function, file and line of each, inlined calls first. Addresses are those of the ' +
+        'file, as nm prints them.',
+    )
+    .argument('<binary>', 'the program or shared library')
+    .option('--json', 'print one JSON object a line')
+    .action(async (binary: string, flags: { json?: boolean }) =>
+      set(await symbolize(binary, flags.json === true, surround)),
     );
 }
