@@ -93,16 +93,16 @@
  *   76      allocator     __u8, enum cgo_malloc_allocator
  *   77..79  (padding)
  *
- * struct cgo_malloc_config: 168 bytes, aligned to 8
+ * struct cgo_malloc_config: 224 bytes, aligned to 8
  *   bytes     field         type
  *   0..15     schema_hash   __u8[16]
- *   16..143   target        struct sonde_target
- *   144..147  max_live      __u32
- *   148..151  max_stacks    __u32
- *   152..155  max_threads   __u32
- *   156..159  glibc_chunks  __u32
- *   160..163  mode          __u32
- *   164..167  (padding)
+ *   16..199   target        struct sonde_target
+ *   200..203  max_live      __u32
+ *   204..207  max_stacks    __u32
+ *   208..211  max_threads   __u32
+ *   212..215  glibc_chunks  __u32
+ *   216..219  mode          __u32
+ *   220..223  (padding)
  *
  */
 #ifndef CGO_MALLOC_BPF_H
@@ -421,23 +421,23 @@ struct cgo_malloc_config {
 	__u32 mode;
 	__u8 pad0[4];
 };
-SONDE_ASSERT_SIZE(struct cgo_malloc_config, 168);
+SONDE_ASSERT_SIZE(struct cgo_malloc_config, 224);
 SONDE_ASSERT_FIELD(struct cgo_malloc_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, target, 16, 128);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_live, 144, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_stacks, 148, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_threads, 152, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, glibc_chunks, 156, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, mode, 160, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, pad0, 164, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, target, 16, 184);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_live, 200, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_stacks, 204, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_threads, 208, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, glibc_chunks, 212, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, mode, 216, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, pad0, 220, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct cgo_malloc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x5a, 0xb4, 0x57, 0x09, 0xb5, 0x07, 0x64, 0x59,
-		0x5f, 0xc5, 0x0c, 0xe7, 0x5a, 0x13, 0x22, 0x3d,
+		0x2a, 0x7a, 0xf1, 0x31, 0x1f, 0x84, 0x16, 0x5a,
+		0x76, 0x24, 0x9f, 0xe3, 0x9e, 0xb9, 0x67, 0xb9,
 	},
 	.max_live = 262144,
 	.max_stacks = 16384,
