@@ -1,7 +1,9 @@
 /** The committed matrix against its schema, and what selects cells. */
 import { readFileSync } from 'node:fs';
+import { goReleases } from '@sonde/toolchain';
 import { Ajv } from 'ajv';
 import t from 'tap';
+import { buildsOf } from './releases.js';
 import { allCells, packageRoot, readMatrix, selectCells } from './matrix.js';
 
 const schema = JSON.parse(readFileSync(`${packageRoot}matrix.schema.json`, 'utf8')) as object;
@@ -19,6 +21,8 @@ t.test('the schema refuses an unknown field, architecture and set', async t => {
     { ...matrix, kernels: [{ ...kernel, set: 'slow' }] },
     { ...matrix, architectures: [{ ...matrix.architectures[0], name: 'riscv64' }] },
     { ...matrix, kernels: [] },
+    { ...matrix, goReleases: ['go1.24'] },
+    { ...matrix, builds: [] },
   ]) {
     t.notOk(validate(wrong));
   }
@@ -29,6 +33,17 @@ t.test('names are unique, and every pattern names its architecture', async t => 
   t.equal(new Set(names).size, names.length);
   for (const kernel of matrix.kernels) t.match(kernel.package, /ARCH$/);
 });
+
+t.test(
+  'every Go release of the matrix is pinned, and every build has a name of its own',
+  async t => {
+    t.strictSame(Object.keys(goReleases), matrix.goReleases);
+    const builds = matrix.builds.map(build => build.name);
+    t.equal(new Set(builds).size, builds.length);
+    t.strictSame(buildsOf(matrix, 'full'), matrix.builds);
+    t.ok(buildsOf(matrix, 'fast').length < builds.length);
+  },
+);
 
 t.test('cells are selected by name, kernel, architecture and set', async t => {
   const names = (...words: string[]): string[] => selectCells(matrix, words).map(c => c.name);

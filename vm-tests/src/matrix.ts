@@ -1,7 +1,8 @@
 /**
  * The matrix: which kernels on which architectures, read from matrix.json.
  *
- * That file is the only place that names a kernel or an architecture; everything here is lookups.
+ * That file is the only place that names a kernel, an architecture or a Go release to test on;
+ * everything here is lookups.
  * The fact readers get wrong: a *cell* is a product (kernel × architecture), so adding one kernel
  * adds a cell on every architecture unless its entry says otherwise.
  */
@@ -44,6 +45,15 @@ export interface Kernel {
   readonly architectures?: readonly string[];
 }
 
+/** One way to build a program, and in which runs it is built so. */
+export interface GoBuild {
+  /** `plain`, `stripped`, `pie`, `stripped-pie`. */
+  readonly name: string;
+  readonly set: 'fast' | 'full';
+  /** Flags of `go build`. */
+  readonly flags: readonly string[];
+}
+
 /** What matrix.json holds; matrix.schema.json explains each field. */
 export interface Matrix {
   readonly userland: {
@@ -54,6 +64,9 @@ export interface Matrix {
   };
   readonly architectures: readonly Architecture[];
   readonly kernels: readonly Kernel[];
+  /** Go release lines, `1.15` first. */
+  readonly goReleases: readonly string[];
+  readonly builds: readonly GoBuild[];
 }
 
 /** One kernel on one architecture. */

@@ -106,7 +106,8 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
   if (suites.length > 0) {
     const outDir = values.out === undefined ? outFolder(projects) : resolve(values.out);
     const suiteTimeoutSeconds = Number(values['suite-timeout']);
-    const request = { matrix, suites, cells, host, outDir, suiteTimeoutSeconds };
+    const builds = wanted.includes('full') ? 'full' : 'fast';
+    const request = { matrix, suites, cells, host, builds, outDir, suiteTimeoutSeconds } as const;
     const options = jobs > 0 ? { jobs } : {};
     verdicts.push(...(await runKernelTests({ ...request, ...options, progress, signal, print })));
   }

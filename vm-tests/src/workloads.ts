@@ -1,15 +1,20 @@
 /**
  * Builds the Go programs of workloads/ for an architecture and a Go release.
  *
- * The cache is keyed by the sources, the toolchain and the C compiler, so an unchanged program
- * costs a copy. The fact readers get wrong: `GOTOOLCHAIN=X go build` may silently use another Go,
- * so each release's own `bin/go` runs, and what it built is asked which Go made it.
+ * The cache is keyed by the sources, the release, the build's flags and the C compiler, so an
+ * unchanged program costs a copy, and its toolchain is not even fetched. The facts readers get
+ * wrong: `GOTOOLCHAIN=X go build` may silently use another Go, so each release's own `bin/go` runs,
+ * and what it built is asked which Go made it; and sources are copied out of the repository first,
+ * because only some releases look for it and only some know the flag that forbids it.
  */
-import { chmod, copyFile, mkdir, readFile, readdir, rename } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  cacheRoot,
   cached,
   contentKey,
+  exists,
   goEnvironment,
   goReleases,
   goToolchain,
@@ -18,16 +23,20 @@ import {
   type Progress,
 } from '@sonde/toolchain';
 import { workloadFolder } from './lanes/objects.js';
-import { packageRoot, type Architecture } from './matrix.js';
+import { packageRoot, type Architecture, type GoBuild } from './matrix.js';
 
 /** One program of workloads/workloads.json. */
 export interface WorkloadEntry {
   readonly name: string;
   readonly cgo: boolean;
+  /** Built by every release of the matrix that its module admits, beside the default one. */
+  readonly everyRelease?: boolean;
   readonly about: string;
 }
 
 const SOURCES = join(packageRoot, 'workloads');
+/** A build as the toolchain makes it, which adds nothing to a program's name. */
+export const PLAIN: GoBuild = { name: 'plain', set: 'fast', flags: [] };
 
 /** Returns what workloads.json lists. */
 export async function listWorkloads(): Promise<WorkloadEntry[]> {
@@ -37,10 +46,12 @@ export async function listWorkloads(): Promise<WorkloadEntry[]> {
 
 /**
  * Returns the release that programs without a suffix are built by: the local Go's when it is one
- * that Sonde has tables for, so that nothing is fetched, else the oldest of those.
+ * that Sonde has tables for and that can build all of them, so that nothing is fetched, else the
+ * oldest such one.
  */
 export async function defaultGoRelease(): Promise<string> {
-  const known = Object.keys(goReleases);
+  const oldest = await moduleRelease(SOURCES);
+  const known = Object.keys(goReleases).filter(release => !isOlder(release, oldest));
   const environment = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
   const said = await run('go', ['env', 'GOVERSION'], { env: environment, cwd: '/' }).catch(
     () => '',
@@ -49,45 +60,100 @@ export async function defaultGoRelease(): Promise<string> {
   return local !== undefined && known.includes(local) ? local : (known[0] ?? '');
 }
 
-async function sourceParts(entry: WorkloadEntry): Promise<(string | Uint8Array)[]> {
-  const parts: (string | Uint8Array)[] = [await readFile(join(SOURCES, 'go.mod'))];
-  for (const folder of ['line', entry.name]) {
-    for (const file of (await readdir(join(SOURCES, folder))).sort()) {
-      parts.push(`${folder}/${file}`, await readFile(join(SOURCES, folder, file)));
-    }
-  }
-  return parts;
+/** Whether release line `a` (`1.15`) came before `b`. */
+function isOlder(a: string, b: string): boolean {
+  const [[aMajor = 0, aMinor = 0], [bMajor = 0, bMinor = 0]] = [a, b].map(line =>
+    line.split('.').map(Number),
+  ) as [number[], number[]];
+  return aMajor < bMajor || (aMajor === bMajor && aMinor < bMinor);
 }
 
-async function buildOne(
-  entry: WorkloadEntry,
-  arch: Architecture,
-  toolchain: GoToolchain,
-  compiler: string,
-  progress: Progress,
-): Promise<string> {
-  const parts = [...(await sourceParts(entry)), toolchain.version, arch.goarch, compiler];
-  const name = `${entry.name}-${arch.name}-${toolchain.version}-${contentKey(parts)}`;
-  const folder = await cached('workload', name, async directory => {
-    progress(`building ${entry.name} for ${arch.name} with ${toolchain.version}`);
-    const output = join(directory, entry.name);
-    await run(toolchain.go, ['build', '-buildvcs=false', '-o', output, `./${entry.name}`], {
-      cwd: SOURCES,
-      env: {
-        ...goEnvironment(toolchain),
-        GOOS: 'linux',
-        GOARCH: arch.goarch,
-        CGO_ENABLED: entry.cgo ? '1' : '0',
-        CC: arch.compiler,
-      },
-      what: `build workload ${entry.name} for ${arch.name}`,
-    });
-    const said = await run(toolchain.go, ['version', output], { env: goEnvironment(toolchain) });
-    if (!said.trim().endsWith(toolchain.version)) {
-      throw new Error(`build workload ${entry.name}: asked for ${toolchain.version}, got ${said}`);
-    }
-  });
+/** The module that holds a program: its own, or the one that most of them share. */
+function moduleFolder(entry: WorkloadEntry): string {
+  const own = join(SOURCES, entry.name);
+  return existsSync(join(own, 'go.mod')) ? own : SOURCES;
+}
+
+/** The oldest release line that a module admits: its `go` line. */
+async function moduleRelease(folder: string): Promise<string> {
+  const text = await readFile(join(folder, 'go.mod'), 'utf8');
+  return /^go (\d+\.\d+)/m.exec(text)?.[1] ?? '';
+}
+
+/** Files of a program, from the folder of its module. */
+async function sourceFiles(entry: WorkloadEntry): Promise<string[]> {
+  const module = moduleFolder(entry);
+  const folders = module === SOURCES ? ['line', entry.name] : ['.'];
+  const lists = folders.map(async folder =>
+    (await readdir(join(module, folder))).sort().map(file => join(folder, file)),
+  );
+  return [...new Set(['go.mod', ...(await Promise.all(lists)).flat()])];
+}
+
+interface BuildRequest {
+  readonly entry: WorkloadEntry;
+  readonly architecture: Architecture;
+  /** Release line. */
+  readonly release: string;
+  readonly build: GoBuild;
+  /** What the C compiler says of itself; empty for programs without C. */
+  readonly compiler: string;
+  /** Finds the toolchain; called only when something has to be built. */
+  readonly toolchain: () => Promise<GoToolchain>;
+  readonly progress: Progress;
+}
+
+/** Returns the path of the program in the cache, after building it where it is not there. */
+async function buildOne(request: BuildRequest): Promise<string> {
+  const { entry, architecture: arch, release, build, compiler } = request;
+  const parts: (string | Uint8Array)[] = [arch.goarch, compiler, ...build.flags];
+  for (const file of await sourceFiles(entry)) {
+    parts.push(file, await readFile(join(moduleFolder(entry), file)));
+  }
+  const nameFor = (version: string): string =>
+    `${entry.name}-${arch.name}-${version}-${build.name}-${contentKey([version, ...parts])}`;
+  const pinned = nameFor(`go${goReleases[release] ?? ''}`);
+  if (await exists(join(cacheRoot(), 'workload', pinned))) {
+    return join(await cached('workload', pinned, async () => undefined), entry.name);
+  }
+  const toolchain = await request.toolchain();
+  const folder = await cached('workload', nameFor(toolchain.version), directory =>
+    compile(request, toolchain, directory),
+  );
   return join(folder, entry.name);
+}
+
+async function compile(
+  request: BuildRequest,
+  toolchain: GoToolchain,
+  directory: string,
+): Promise<void> {
+  const { entry, architecture: arch, build, progress } = request;
+  const how = build.name === PLAIN.name ? '' : `, ${build.name}`;
+  progress(`building ${entry.name} for ${arch.name} with ${toolchain.version}${how}`);
+  const module = moduleFolder(entry);
+  const sources = join(directory, 'sources');
+  for (const file of await sourceFiles(entry)) await cp(join(module, file), join(sources, file));
+  const output = join(directory, entry.name);
+  const place = module === SOURCES ? `./${entry.name}` : '.';
+  // The build of a fixture never makes the machine slow for whoever works on it.
+  const command = [toolchain.go, 'build', ...build.flags, '-o', output, place];
+  await run('nice', command, {
+    cwd: sources,
+    env: {
+      ...goEnvironment(toolchain),
+      GOOS: 'linux',
+      GOARCH: arch.goarch,
+      CGO_ENABLED: entry.cgo ? '1' : '0',
+      CC: arch.compiler,
+    },
+    what: `build workload ${entry.name} for ${arch.name} with ${toolchain.version}${how}`,
+  });
+  await rm(sources, { recursive: true });
+  const said = await run(toolchain.go, ['version', output], { env: goEnvironment(toolchain) });
+  if (!said.trim().endsWith(toolchain.version)) {
+    throw new Error(`build workload ${entry.name}: asked for ${toolchain.version}, got ${said}`);
+  }
 }
 
 /** What to build: one architecture, one Go release, and all programs unless some are named. */
@@ -95,47 +161,60 @@ export interface WorkloadRequest {
   readonly architecture: Architecture;
   /** Such as `1.24`; the default release, whose programs have no suffix, when left out. */
   readonly goRelease?: string;
+  readonly build?: GoBuild;
   readonly names?: readonly string[];
   readonly progress: Progress;
 }
 
+/** A program's file name: `NAME`, `NAME-go1.24`, `NAME-go1.24-stripped`. */
+export function programName(name: string, goRelease?: string, build?: string): string {
+  const release = goRelease === undefined ? '' : `-go${goRelease}`;
+  return `${name}${release}${build === undefined || build === PLAIN.name ? '' : `-${build}`}`;
+}
+
 /**
- * Builds workloads and puts them into dist/workloads/ARCH, named `NAME` or `NAME-goRELEASE`.
- * Returns their paths. Throws CommandError with the compiler's words when one cannot be built.
+ * Builds workloads and puts them into dist/workloads/ARCH, named as programName says; leaves out
+ * those whose module needs a newer release. Returns their paths. Throws CommandError with the
+ * compiler's words when one cannot be built, or says why its release cannot be fetched.
  */
 export async function buildWorkloads(request: WorkloadRequest): Promise<string[]> {
-  const { architecture: arch, goRelease, names, progress } = request;
-  const entries = (await listWorkloads()).filter(e => !names || names.includes(e.name));
-  const unknown = names?.find(n => !entries.some(e => e.name === n));
+  const { architecture, goRelease, names, build = PLAIN, progress } = request;
+  const listed = await listWorkloads();
+  const unknown = names?.find(n => !listed.some(e => e.name === n));
   if (unknown !== undefined) throw new Error(`build workload ${unknown}: not in workloads.json`);
-  const toolchain = await goToolchain(goRelease ?? (await defaultGoRelease()), progress);
+  const release = goRelease ?? (await defaultGoRelease());
+  const entries: WorkloadEntry[] = [];
+  for (const entry of listed) {
+    if (names && !names.includes(entry.name)) continue;
+    if (!isOlder(release, await moduleRelease(moduleFolder(entry)))) entries.push(entry);
+  }
   const compiler = entries.some(e => e.cgo)
-    ? await run(arch.compiler, ['--version'], { what: `find a C compiler for ${arch.name}` })
+    ? await run(architecture.compiler, ['--version'], {
+        what: `find a C compiler for ${architecture.name}`,
+      })
     : '';
-  const folder = workloadFolder(arch);
+  let fetched: Promise<GoToolchain> | undefined;
+  const toolchain = (): Promise<GoToolchain> => (fetched ??= goToolchain(release, progress));
+  const folder = workloadFolder(architecture);
   await mkdir(folder, { recursive: true });
   const paths: string[] = [];
   for (const entry of entries) {
-    const built = await buildOne(entry, arch, toolchain, entry.cgo ? compiler : '', progress);
-    const name = goRelease === undefined ? entry.name : `${entry.name}-go${goRelease}`;
-    const path = join(folder, name);
-    const temporary = join(folder, `.${name}.${process.pid}`);
-    await copyFile(built, temporary);
-    await chmod(temporary, 0o755);
-    // A rename, because the old program may be running.
-    await rename(temporary, path);
-    paths.push(path);
+    const ownCompiler = entry.cgo ? compiler : '';
+    const built = await buildOne({
+      ...{ entry, architecture, release, build, toolchain, progress },
+      compiler: ownCompiler,
+    });
+    paths.push(await place(built, folder, programName(entry.name, goRelease, build.name)));
   }
   return paths;
 }
 
-/** Builds every program by every Go release that Sonde has tables for, and by the default one. */
-export async function buildEveryWorkload(
-  architecture: Architecture,
-  progress: Progress,
-): Promise<void> {
-  await buildWorkloads({ architecture, progress });
-  for (const goRelease of Object.keys(goReleases)) {
-    await buildWorkloads({ architecture, goRelease, progress });
-  }
+async function place(built: string, folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  const temporary = join(folder, `.${name}.${process.pid}`);
+  await copyFile(built, temporary);
+  await chmod(temporary, 0o755);
+  // A rename, because the old program may be running.
+  await rename(temporary, path);
+  return path;
 }

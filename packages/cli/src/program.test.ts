@@ -9,31 +9,11 @@ import { LoadError, UnsupportedError, UsageError } from '@sonde/core';
 import { findProbes, pickProbe } from './discovery.js';
 import { writeDiagnosis } from './doctor-command.js';
 import { describeFailure } from './exit-codes.js';
-import { main } from './program.js';
 import { parseDuration, parseOverhead, parsePid } from './quantities.js';
-import { wantsColour, type Surround } from './terminal.js';
+import { wantsColour } from './terminal.js';
+import { runSonde } from './testing/command-line.js';
 
-/** Runs a command line; what it wrote and its code. */
-async function sonde(...args: string[]) {
-  let out = '';
-  let err = '';
-  const surround: Surround = {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 100,
-    colour: false,
-    unicode: true,
-    liveErrors: false,
-    cwd: process.cwd(),
-    env: {},
-    signal: new AbortController().signal,
-    now: () => 0n,
-    today: () => new Date(0),
-    sleep: async () => undefined,
-  };
-  const code = await main(args, surround);
-  return { code, out, err };
-}
+const sonde = (...args: string[]) => runSonde(args);
 
 t.test('bad input is one line and the next step, with exit code 2', async t => {
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [

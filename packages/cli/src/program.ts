@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { findProbes, pickProbe, type FoundProbe, type SearchOptions } from './discovery.js';
 import { doctor } from './doctor-command.js';
 import { describeFailure, EXIT } from './exit-codes.js';
+import { addFileCommands } from './file-commands.js';
 import { listProbes } from './probes-command.js';
 import { parseDuration, parseOverhead, parsePid } from './quantities.js';
 import { flagOf, run } from './run-command.js';
@@ -102,6 +103,7 @@ function buildProgram(
     .description('Says what works on this machine, why not, and the one command that mends it.')
     .option('--json', 'print JSON')
     .action(async (flags: Flags) => set(await doctor(flags.json === true, surround)));
+  addFileCommands(program, surround, set);
   return program;
 }
 

@@ -2,12 +2,17 @@
  * What of the outside a command sees: streams, their width and colour, signals, clocks. Passed in,
  * so that tests have their own and nothing below asks the environment.
  */
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** The outside of one run of the command. */
 export interface Surround {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Standard input, in pieces as they come. */
+  readonly input: () => AsyncIterable<Uint8Array>;
+  /** Resolves when standard output takes more: for who writes megabytes. */
+  readonly drained: () => Promise<void>;
   /** Columns of standard output. */
   readonly width: number;
   readonly colour: boolean;
@@ -40,6 +45,10 @@ export function realSurround(): Surround {
   return {
     out: text => void stdout.write(text),
     err: text => void stderr.write(text),
+    input: () => process.stdin,
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    },
     width: Number.isInteger(columns) && columns > 0 ? columns : 100,
     colour: wantsColour(stdout.isTTY === true, env),
     unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || 'C.UTF-8'),

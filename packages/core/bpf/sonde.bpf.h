@@ -15,7 +15,7 @@
 
 #include "gen/sonde_types.bpf.h"
 
-#define SONDE_SITES 64
+#define SONDE_SITES 256
 /* Hits that belong to no known site are counted here; the session hands out smaller numbers. */
 #define SONDE_SITE_UNKNOWN (SONDE_SITES - 1)
 
@@ -49,7 +49,7 @@ struct {
 	__type(value, __u32);
 } sonde_sites SEC(".maps");
 
-/* Site id → index of its attach point in the schema. */
+/* Site id → index of its attach point in the schema, and above 16 bits which part of it it is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SONDE_SITES);
@@ -194,7 +194,18 @@ static __always_inline __u32 sonde_point_of(__u32 site)
 	if (site >= SONDE_SITE_UNKNOWN)
 		return SONDE_SITES;
 	point = bpf_map_lookup_elem(&sonde_site_points, &site);
-	return point ? *point : SONDE_SITES;
+	return point ? *point & 0xffff : SONDE_SITES;
+}
+
+/* Which of the functions of its alternative (goEntries) a site belongs to, counted from 0. */
+static __always_inline __u32 sonde_part_of(__u32 site)
+{
+	__u32 *point;
+
+	if (site >= SONDE_SITE_UNKNOWN)
+		return 0;
+	point = bpf_map_lookup_elem(&sonde_site_points, &site);
+	return point ? *point >> 16 : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -125,20 +125,24 @@ static __always_inline __u64 sonde_g_of_code(const struct pt_regs *ctx)
 #endif
 }
 
+/* The goroutine of a thread whose g is `g`: that itself, or the one that waits for its g0. */
+static __always_inline __u64 sonde_goroutine(__u64 g)
+{
+	__u64 m, curg;
+
+	if (!g || sonde_user_word(g + SONDE_TARGET->g_goid))
+		return g;
+	/* g0 has number 0: the goroutine waits in m.curg. */
+	m = sonde_user_word(g + SONDE_TARGET->g_m);
+	curg = m ? sonde_user_word(m + SONDE_TARGET->m_curg) : 0;
+	return curg;
+}
+
 /* The goroutine's number at a probe inside Go code, also while its system stack is in use. */
 static __always_inline __u64 sonde_goid(const struct pt_regs *ctx)
 {
-	__u64 g = sonde_g_of_code(ctx);
-	__u64 goid, m;
+	__u64 g = sonde_goroutine(sonde_g_of_code(ctx));
 
-	if (!g)
-		return 0;
-	goid = sonde_user_word(g + SONDE_TARGET->g_goid);
-	if (goid)
-		return goid;
-	/* g0 has number 0: the goroutine waits in m.curg. */
-	m = sonde_user_word(g + SONDE_TARGET->g_m);
-	g = m ? sonde_user_word(m + SONDE_TARGET->m_curg) : 0;
 	return g ? sonde_user_word(g + SONDE_TARGET->g_goid) : 0;
 }
 

@@ -13,6 +13,8 @@
 
 #define SONDE_STACK_TRUNCATED 1
 #define SONDE_STACK_READ_FAILED 2
+/* The chain left the goroutine's stack: what C code called back from is not known. */
+#define SONDE_STACK_OUTER_UNKNOWN 4
 
 /* In stack ids: provisional, only user space knows the frames (sonde_unwind.bpf.h). */
 #define SONDE_PROVISIONAL (1ULL << 63)
@@ -54,17 +56,51 @@ static __always_inline enum sonde_step sonde_step(__u64 frame[2], __u64 fp, __u6
 }
 
 /*
+ * Where the frames of a goroutine go on that called into C, which called back into Go: the chain of
+ * frame pointers leads from the callback's last frame to the system stack. The PC with which the
+ * goroutine left is kept above that frame; only if it is the one that such a place always has is
+ * the rest believed. 0: they do not go on, or nobody knows where.
+ */
+static __always_inline __u64 sonde_outer_frame(__u64 last, __u64 lo, __u64 hi)
+{
+	__u64 pc, fp = last + SONDE_TARGET->callback_frame;
+
+	if (!SONDE_TARGET->callback_frame || !last || fp < lo || fp >= hi)
+		return 0;
+	pc = sonde_user_word(last + SONDE_TARGET->callback_pc);
+	return pc >= SONDE_TARGET->switch_start && pc < SONDE_TARGET->switch_end ? fp : 0;
+}
+
+/* One step, and where the chain ends one step beyond a callback from C. `*last` is the last frame. */
+static __always_inline enum sonde_step sonde_go_step(__u64 frame[2], __u64 *fp, __u64 *last,
+						     __u64 lo, __u64 hi)
+{
+	enum sonde_step step = sonde_step(frame, *fp, lo, hi);
+	__u64 outer;
+
+	if (step == SONDE_STEP_END && *fp) {
+		outer = sonde_outer_frame(*last, lo, hi);
+		if (outer) {
+			*fp = outer;
+			step = sonde_step(frame, outer, lo, hi);
+		}
+	}
+	*last = *fp;
+	return step;
+}
+
+/*
  * The hash of the return addresses from `fp` on, while it stays in [lo, hi) and grows; 0 if there
  * is none. A global function, so that the verifier looks at it once and not at every call.
  */
 __noinline __u64 sonde_frames_hash(__u64 fp, __u64 lo, __u64 hi)
 {
-	__u64 frame[2], hash = 0;
+	__u64 frame[2], hash = 0, last = 0;
 	int i;
 
 #pragma clang loop unroll(disable)
 	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
-		if (sonde_step(frame, fp, lo, hi) != SONDE_STEP_FRAME)
+		if (sonde_go_step(frame, &fp, &last, lo, hi) != SONDE_STEP_FRAME)
 			break;
 		hash = sonde_mix(hash, frame[1]);
 		/* Stacks grow down: a caller's frame lies above its callee's. */
@@ -80,15 +116,17 @@ static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 fi
 {
 	__u32 skip = first ? 0 : 1, flags = SONDE_STACK_TRUNCATED, count = 1 - skip;
 	enum sonde_step step;
-	__u64 frame[2];
+	__u64 frame[2], last = 0;
 	int i;
 
 	stack->pc[0] = first;
 #pragma clang loop unroll(disable)
 	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
-		step = sonde_step(frame, fp, lo, hi);
+		step = sonde_go_step(frame, &fp, &last, lo, hi);
 		if (step != SONDE_STEP_FRAME) {
-			flags = step == SONDE_STEP_FAILED ? SONDE_STACK_READ_FAILED : 0;
+			/* The outermost frame of a goroutine says 0. */
+			flags = step == SONDE_STEP_FAILED ? SONDE_STACK_READ_FAILED :
+				fp ? SONDE_STACK_OUTER_UNKNOWN : 0;
 			break;
 		}
 		stack->pc[i - skip] = frame[1];
@@ -110,7 +148,7 @@ __noinline __u64 sonde_keep_stack(__u64 frames_hash, __u64 first, __u64 fp, __u6
 	__u64 id = first ? sonde_mix(frames_hash, first) : frames_hash;
 	struct sonde_stack *stack;
 	__u32 zero = 0;
-	long error;
+	int error; /* not a long: before Linux 6.4 its sign is not extended */
 
 	id &= ~SONDE_PROVISIONAL;
 	if (!id || bpf_map_lookup_elem(&sonde_stacks, &id))
@@ -136,13 +174,30 @@ static __always_inline __u64 sonde_stack_from(__u64 first, __u64 fp)
 	return sonde_keep_stack(sonde_frames_hash(fp, 1, ~0ULL), first, fp, 1, ~0ULL);
 }
 
+/*
+ * The same at a probe inside Go code, whose frames all lie on one stack of the goroutine: without
+ * its bounds a chain that C code called into would go on into frames of C.
+ */
+static __always_inline __u64 sonde_stack_of_go(const struct pt_regs *ctx, __u64 first, __u64 fp)
+{
+	__u64 g = sonde_g_of_code(ctx), bounds[2] = {};
+
+	/* runtime/runtime2.go: type g begins with stack.lo, stack.hi. */
+	if (g && bpf_probe_read_user(bounds, sizeof(bounds), (void *)(g + SONDE_TARGET->g_stack_lo)))
+		bounds[1] = 0;
+	if (fp < bounds[0] || fp >= bounds[1])
+		return sonde_stack_from(first, fp);
+	return sonde_keep_stack(sonde_frames_hash(fp, bounds[0], bounds[1]), first, fp, bounds[0],
+				bounds[1]);
+}
+
 /* The stack at the first or the last instruction of a Go function: its caller comes first. */
 static __always_inline __u64 sonde_stack_at_edge(const struct pt_regs *ctx)
 {
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_from(sonde_caller(&regs), regs.fp);
+	return sonde_stack_of_go(ctx, sonde_caller(&regs), regs.fp);
 }
 
 /* The stack inside a Go function that has set up its frame: its caller comes first. */
@@ -151,7 +206,25 @@ static __always_inline __u64 sonde_stack_in_body(const struct pt_regs *ctx)
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_from(0, regs.fp);
+	return sonde_stack_of_go(ctx, 0, regs.fp);
+}
+
+/*
+ * The stack of the goroutine for which code runs on the system stack: it begins where it called
+ * runtime.systemstack, whose return address lies at its saved stack pointer.
+ */
+static __always_inline __u64 sonde_stack_behind_switch(const struct pt_regs *ctx)
+{
+	__u64 g = sonde_g_of_code(ctx), curg = sonde_goroutine(g), lo, hi, fp;
+
+	if (!curg || curg == g)
+		return sonde_stack_at_edge(ctx);
+	lo = sonde_user_word(curg + SONDE_TARGET->g_stack_lo);
+	hi = sonde_user_word(curg + SONDE_TARGET->g_stack_hi);
+	fp = sonde_user_word(curg + SONDE_TARGET->g_sched_bp);
+	return sonde_keep_stack(sonde_frames_hash(fp, lo, hi),
+				sonde_user_word(sonde_user_word(curg + SONDE_TARGET->g_sched_sp)),
+				fp, lo, hi);
 }
 
 #include "sonde_unwind.bpf.h"
@@ -186,8 +259,8 @@ static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 {
 	char near[SONDE_NEAR_BYTES] __attribute__((aligned(8)));
-	/* runtime/runtime2.go, type m: ncgocall uint64, then ncgo int32; the same since Go 1.15. */
-	__u32 calls_at = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg - sizeof(__u64);
+	__u32 calls_at = SONDE_TARGET->m_ncgocall - SONDE_TARGET->m_curg;
+	__u32 depth_at = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg;
 	__u64 g = sonde_g_of_thread(), curg, calls, m;
 	struct sonde_thread *thread;
 	__u32 depth;
@@ -200,7 +273,7 @@ static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 		goto failed;
 	curg = *(const __u64 *)near;
 	calls = sonde_field(near, m, calls_at);
-	depth = (__u32)sonde_field(near, m, calls_at + sizeof(__u64));
+	depth = (__u32)sonde_field(near, m, depth_at);
 	if (!depth || !curg)
 		return NULL;
 	if (calls && thread->calls == calls && thread->depth == depth)
@@ -233,14 +306,25 @@ static __always_inline __u64 sonde_stack_in_c(__u64 first, const struct sonde_th
 				thread->stack_hi);
 }
 
-/* The stack at the first instruction of a C function: C frames, then those of the goroutine. */
-static __always_inline __u64 sonde_stack_of_call(struct pt_regs *ctx, const struct sonde_regs *regs,
-						 const struct sonde_thread *thread)
+/*
+ * The whole stack of C code: its frames, then those of the goroutine that called it. `entry` is not
+ * NULL at the first instruction of a function, whose caller then comes first.
+ */
+static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
+					      const struct pt_regs *entry,
+					      const struct sonde_thread *thread)
 {
-	__u64 go_stack = thread ? thread->go_stack : 0, hi = thread ? thread->c_stack_hi : 0, id;
+	struct sonde_place place = { .regs = regs, .entry = entry };
+	__u64 id;
 
-	id = SONDE_TARGET->whole_stacks ? sonde_whole_stack(ctx, regs, hi, go_stack, true) : 0;
-	return id ? id : sonde_stack_in_c(sonde_caller(regs), thread);
+	if (thread) {
+		place.go_stack = thread->go_stack;
+		place.hi = thread->c_stack_hi;
+	}
+	id = SONDE_TARGET->whole_stacks && regs->sp ? sonde_whole_stack(&place) : 0;
+	if (id)
+		return id;
+	return sonde_stack_in_c(entry ? sonde_caller(regs) : regs->ip + 1, thread);
 }
 
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */
@@ -288,7 +372,7 @@ static __always_inline __u64 sonde_stack_of_task(void *ctx)
 	}
 	if (regs.ip >= SONDE_TARGET->go_text_start && regs.ip < SONDE_TARGET->go_text_end)
 		return sonde_stack_from(regs.ip + 1, regs.fp);
-	return sonde_stack_in_c(regs.ip + 1, sonde_thread_in_c());
+	return sonde_stack_of_c(&regs, NULL, sonde_thread_in_c());
 }
 
 #endif

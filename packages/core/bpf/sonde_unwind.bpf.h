@@ -31,7 +31,7 @@ enum sonde_rule_kind {
 /* In keys of `sonde_rules`: the address is an instruction's own, not a return address. */
 #define SONDE_EXACT (1ULL << 63)
 /* In `sonde_stack.flags`: code without unwind data ended the walk. */
-#define SONDE_STACK_NO_UNWIND_DATA 4
+#define SONDE_STACK_NO_UNWIND_DATA 8
 
 struct sonde_rule {
 	__u64 address;
@@ -221,6 +221,28 @@ static __always_inline bool sonde_copy_stack(struct sonde_walk *walk, __u64 sp, 
 	return true;
 }
 
+/* No register: user space takes values above 2^53 for unknown. */
+#define SONDE_NO_REGISTER (~0ULL)
+
+/* What is known of the registers when only those of a frame are, by DWARF number. */
+static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_regs *regs)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 32; i++)
+		to[i] = SONDE_NO_REGISTER;
+#if defined(__TARGET_ARCH_x86)
+	to[6] = regs->fp;
+	to[7] = regs->sp;
+	to[16] = regs->ip;
+#else
+	to[29] = regs->fp;
+	to[30] = regs->lr;
+	to[31] = regs->sp;
+#endif
+}
+
 /* The registers of user code by DWARF number, as `struct sonde_stack_copy` keeps them. */
 static __always_inline void sonde_copy_registers(__u64 *to, const struct pt_regs *ctx)
 {
@@ -253,6 +275,16 @@ static __always_inline void sonde_copy_registers(__u64 *to, const struct pt_regs
 #endif
 }
 
+/* Where a stack is taken. */
+struct sonde_place {
+	const struct sonde_regs *regs;
+	/* All registers, at the first instruction of a function; NULL anywhere else. */
+	const struct pt_regs *entry;
+	/* Id of the goroutine's stack behind the C stack, 0 for none; where the C stack began. */
+	__u64 go_stack;
+	__u64 hi;
+};
+
 struct sonde_small_copy {
 	struct sonde_stack_copy head;
 	char bytes[SONDE_SMALL_COPY_BYTES];
@@ -264,30 +296,30 @@ struct sonde_large_copy {
 };
 
 static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
-					    const struct sonde_walk *walk, struct pt_regs *ctx,
-					    __u64 id, __u64 go_stack, bool at_entry)
+					    const struct sonde_walk *walk,
+					    const struct sonde_place *place, __u64 id)
 {
-	struct sonde_regs regs;
-
-	sonde_regs_of(ctx, &regs);
 	head->event = SONDE_FRAMEWORK_EVENTS;
 	head->flags = 0;
 	head->ktime_ns = bpf_ktime_get_ns();
 	head->id = id;
 	head->missing = walk->missing;
-	head->go_stack = go_stack;
-	head->pc = regs.ip;
+	head->go_stack = place->go_stack;
+	head->pc = place->regs->ip;
 	head->stack_pointer = walk->base;
-	head->at_entry = at_entry;
-	sonde_copy_registers(head->registers, ctx);
+	head->at_entry = place->entry != NULL;
+	if (place->entry)
+		sonde_copy_registers(head->registers, place->entry);
+	else
+		sonde_frame_registers(head->registers, place->regs);
 }
 
 /*
  * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
  * copies may take half of it, so that a burst of new addresses does not push events out.
  */
-static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk, struct pt_regs *ctx,
-					     __u64 go_stack, bool at_entry)
+static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
+					     const struct sonde_place *place)
 {
 	__u64 id, length = walk->words * 8;
 
@@ -302,7 +334,7 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk, struct pt_
 		copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);
 		if (!copy)
 			return 0;
-		sonde_fill_copy(&copy->head, walk, ctx, id, go_stack, at_entry);
+		sonde_fill_copy(&copy->head, walk, place, id);
 		copy->head.size = sizeof(*copy);
 		copy->head.length_bytes = length;
 		if (bpf_probe_read_kernel(copy->bytes, SONDE_SMALL_COPY_BYTES, walk->word))
@@ -314,7 +346,7 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk, struct pt_
 		copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);
 		if (!copy)
 			return 0;
-		sonde_fill_copy(&copy->head, walk, ctx, id, go_stack, at_entry);
+		sonde_fill_copy(&copy->head, walk, place, id);
 		copy->head.size = sizeof(*copy);
 		copy->head.length_bytes = length;
 		if (bpf_probe_read_kernel(copy->bytes, SONDE_COPY_BYTES, walk->word))
@@ -357,30 +389,28 @@ static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u6
 }
 
 /* Where the walk begins: behind a call's return address, or at the exact instruction. */
-static __always_inline void sonde_start_walk(struct sonde_walk *walk, const struct sonde_regs *regs,
-					     bool at_entry)
+static __always_inline void sonde_start_walk(struct sonde_walk *walk,
+					     const struct sonde_place *place)
 {
-	walk->sp = regs->sp;
-	walk->fp = regs->fp;
-	walk->lr = regs->lr;
-	walk->key = regs->ip | SONDE_EXACT;
-	if (!at_entry)
+	walk->sp = place->regs->sp;
+	walk->fp = place->regs->fp;
+	walk->lr = place->regs->lr;
+	walk->key = place->regs->ip | SONDE_EXACT;
+	if (!place->entry)
 		return;
 #if defined(__TARGET_ARCH_x86)
 	walk->key = walk->word[0];
 	walk->sp += sizeof(__u64);
 #else
-	walk->key = sonde_code_address(regs->lr);
+	walk->key = sonde_code_address(walk->lr);
 #endif
 }
 
 /*
- * The id of the whole stack of C code, with the goroutine's stack `go_stack` behind it. `hi` is
- * where the C stack began, 0 if that is not known. Returns 0, counted as a lost stack, where the C
- * stack can be neither walked nor sent; the caller then falls back to what it knows.
+ * The id of the whole stack of C code at a place. Returns 0, counted as a lost stack, where it can
+ * be neither walked nor sent; the caller then falls back to what it knows.
  */
-static __always_inline __u64 sonde_whole_stack(struct pt_regs *ctx, const struct sonde_regs *regs,
-					       __u64 hi, __u64 go_stack, bool at_entry)
+static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 {
 	__u64 owner = bpf_get_current_pid_tgid(), id;
 	struct sonde_walk *walk;
@@ -390,19 +420,19 @@ static __always_inline __u64 sonde_whole_stack(struct pt_regs *ctx, const struct
 	if (!walk)
 		return 0;
 	walk->owner = owner;
-	if (!sonde_copy_stack(walk, regs->sp, hi)) {
+	if (!sonde_copy_stack(walk, place->regs->sp, place->hi)) {
 		sonde_loss(SONDE_LOSS_READ_FAILED);
 		return 0;
 	}
-	sonde_start_walk(walk, regs, at_entry);
-	id = sonde_walk_frames(go_stack) & ~SONDE_PROVISIONAL;
+	sonde_start_walk(walk, place);
+	id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
 	if (walk->missing) {
-		id = sonde_send_copy(walk, ctx, go_stack, at_entry);
+		id = sonde_send_copy(walk, place);
 		if (id && walk->owner == owner)
 			return id;
 	} else if (walk->owner == owner) {
 		if (bpf_map_lookup_elem(&sonde_stacks, &id) ||
-		    sonde_store_walk(walk, id, go_stack, owner))
+		    sonde_store_walk(walk, id, place->go_stack, owner))
 			return id;
 	}
 	sonde_loss(SONDE_LOSS_STACK_LOST);

@@ -35,5 +35,42 @@ export type {
   Surroundings,
 } from './observation.js';
 export { formatBytes, formatCount, formatDuration, formatRate, formatShare } from './quantity.js';
+export {
+  type FrameShape,
+  type FrameShapeAt,
+  type Registers,
+  StackWindow,
+  walkStack,
+  type StackBounds,
+  type WalkedStack,
+  type WalkOptions,
+} from './runtime/goroutine-stack.js';
+export type { GoroutineState } from './runtime/goroutine-record.js';
+export {
+  type Goroutine,
+  type GoroutineList,
+  type GoroutineOptions,
+  listGoroutines,
+} from './runtime/goroutines.js';
+export {
+  type HeapProfile,
+  type HeapProfileEntry,
+  readHeapProfile,
+  type SampleCounts,
+} from './runtime/heap-profile.js';
+export {
+  type LiveRuntime,
+  type MemoryRange,
+  type RuntimeGlobalAddresses,
+  type RuntimeMemory,
+  type RuntimeOffsets,
+  RuntimeReadError,
+} from './runtime/runtime-reader.js';
+export {
+  censusSpans,
+  type LargeObject,
+  type SizeClassCensus,
+  type SpanCensus,
+} from './runtime/span-census.js';
 export { callerOf, isPlumbing, ownerOf, placeOf } from './stack-names.js';
 export type { Series } from './trend.js';

@@ -116,7 +116,8 @@ static __always_inline bool take_live(__u64 address, struct cgo_malloc_live *tak
 static __always_inline bool put_live(__u64 address, const struct cgo_malloc_live *allocation)
 {
 	struct cgo_malloc_live stale;
-	long error = bpf_map_update_elem(&live, &address, allocation, BPF_NOEXIST);
+	/* Not a long: before Linux 6.4 the kernel's function gives an int, its sign not extended. */
+	int error = bpf_map_update_elem(&live, &address, allocation, BPF_NOEXIST);
 
 	if (error == -SONDE_EEXIST && take_live(address, &stale)) {
 		/* It was freed where the probe could not see it. */

@@ -218,6 +218,20 @@ t.test('a map that is too small: what it cannot hold is a loss, and nothing else
   reportCompared(counted);
 });
 
+t.test('an address whose free was not seen is taken over by its next owner', async test => {
+  const traced = await trace(startWorkload('storm'), {
+    warmUp: 'run 10',
+    request: { mode: 'aggregate', skipPoints: ['free'] },
+  });
+  test.teardown(() => end(traced));
+  const ran = await traced.workload.command('run 100');
+  traced.session.refresh();
+  const { mapFull, unpaired } = traced.session.losses();
+  test.equal(mapFull, 0, 'the map has room');
+  test.ok(unpaired >= Number(ran['pairs']) / 2, `${unpaired} frees are known to be missing`);
+  reportCompared(unpaired);
+});
+
 t.test('a ring of one page: produced is what was read plus what was lost', async test => {
   const traced = await trace(startWorkload('storm'), {
     // A thread that is born or dies frees null pointers, which are hits without a record.

@@ -182,6 +182,23 @@ int large_span_return(struct pt_regs *ctx)
 	return 0;
 }
 
+/*
+ * At a RET of largeAlloc(size, needzero, noscan), the way of Go 1.15: it runs on the system stack,
+ * so the goroutine's stack is another one.
+ */
+SEC("uprobe")
+int large_span_on_g0(struct pt_regs *ctx)
+{
+	struct span span = {};
+
+	if (!sonde_is_target_at(ctx))
+		return 0;
+	sonde_hit(sonde_site(ctx));
+	if (read_span(sonde_go_result(ctx, 0, 2), &span))
+		object_made(ctx, &span, sonde_stack_behind_switch(ctx));
+	return 0;
+}
+
 /* At a RET of mallocgcLarge, whose results are the object and the bytes of its span. */
 SEC("uprobe")
 int large_object_return(struct pt_regs *ctx)
@@ -225,7 +242,8 @@ int span_freed(struct pt_regs *ctx)
 	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
-	if ((__u8)sonde_go_arg(ctx, 2) != SONDE_TARGET->freed_span_type_heap)
+	if (((__u32)sonde_go_arg(ctx, 2) & SONDE_TARGET->freed_span_type_mask) !=
+	    SONDE_TARGET->freed_span_type_heap)
 		return 0;
 	if (!read_span(sonde_go_arg(ctx, 1), &span) || !is_large(&span))
 		return 0;
@@ -290,27 +308,23 @@ static __always_inline void count_every(__u64 id, __u64 size)
 		ADD(total->every, 1);
 }
 
-/* After the stack check of mallocgc(size, type, needzero): a restarted call is not seen twice. */
-SEC("uprobe")
-int every_alloc(struct pt_regs *ctx)
+/* One allocation of `size` bytes; none of 0 bytes, which all share one address, is counted by Go. */
+static __always_inline int every_hit(struct pt_regs *ctx, __u64 size)
 {
 	struct mallocgc_every *event;
 	__u64 stack;
 
-	if (!sonde_is_target_at(ctx))
-		return 0;
-	sonde_hit(sonde_site(ctx));
-	if (!window_is_open())
+	if (!size || !window_is_open())
 		return 0;
 	stack = sonde_stack_at_edge(ctx);
 	if (aggregating()) {
-		count_every(stack, sonde_go_arg(ctx, 0));
+		count_every(stack, size);
 		return 0;
 	}
 	event = mallocgc_every_reserve();
 	if (!event)
 		return 0;
-	event->size_bytes = sonde_go_arg(ctx, 0);
+	event->size_bytes = size;
 	event->type = sonde_go_arg(ctx, 1);
 	event->stack = stack;
 	event->goid = sonde_goid(ctx);
@@ -318,3 +332,38 @@ int every_alloc(struct pt_regs *ctx)
 	mallocgc_every_submit(event);
 	return 0;
 }
+
+/* After the stack check of mallocgc(size, type, needzero): a restarted call is not seen twice. */
+SEC("uprobe")
+int every_alloc(struct pt_regs *ctx)
+{
+	if (!sonde_is_target_at(ctx))
+		return 0;
+	sonde_hit(sonde_site(ctx));
+	return every_hit(ctx, sonde_go_arg(ctx, 0));
+}
+
+/* The part of `mallocgc-and-specialised` that is mallocgc itself. */
+#define PART_MALLOCGC 0
+
+/*
+ * The same where mallocgc has swallowed its leaves but not the specialised functions, which it
+ * calls for small sizes: those are counted there, whether they came this way or directly.
+ */
+SEC("uprobe")
+int every_alloc_folded(struct pt_regs *ctx)
+{
+	__u64 size = sonde_go_arg(ctx, 0);
+	__u32 site;
+
+	if (!sonde_is_target_at(ctx))
+		return 0;
+	site = sonde_site(ctx);
+	sonde_hit(site);
+	if (sonde_part_of(site) == PART_MALLOCGC && size <= SONDE_TARGET->specialised_bytes)
+		return 0;
+	return every_hit(ctx, size);
+}
+
+#include "samples.bpf.h"
+#include "cycles.bpf.h"

@@ -14,6 +14,7 @@ import {
   defineProbe,
   event,
   goCall,
+  goEntries,
   goEntry,
   goid,
   goReturn,
@@ -26,7 +27,15 @@ import {
   struct,
   tid,
   u32,
+  u64,
 } from '@sonde/core/schema';
+
+/** Go 1.27, or 1.26 with GOEXPERIMENT=sizespecializedmalloc: a function for each small size. */
+const SPECIALISED = [
+  'runtime.mallocgcSmallNoScanSC*',
+  'runtime.mallocgcSmallScanNoHeaderSC*',
+] as const;
+const SPECIALISED_TINY = ['runtime.mallocgcTinySC*', 'runtime.mallocgcTinySize*'] as const;
 
 const counters = {
   allocs: count('large objects made'),
@@ -60,6 +69,8 @@ export default defineProbe({
       ...counters,
       freedBeforeAttach: count('large objects freed that were made before the attach'),
       every: count('allocations of any size inside the window'),
+      samples: count('objects that the runtime sampled'),
+      sampleFrees: count('sampled objects freed, of those that the probe saw being sampled'),
     }),
   },
   events: {
@@ -84,6 +95,34 @@ export default defineProbe({
       goid: goid('goroutine that allocated'),
       tid: tid('thread that allocated'),
     }),
+    sample: event("The runtime's own sampling chose this object, of any size.", {
+      address: address('first byte of the object'),
+      sizeBytes: bytesCount('bytes requested'),
+      stack: stackId('the Go stack that made it'),
+      goid: goid('goroutine that made it'),
+      tid: tid('thread that made it'),
+    }),
+    sampleFree: event('A sampled object was found dead and swept.', {
+      address: address('first byte of the object'),
+      sizeBytes: bytesCount('bytes of its size class'),
+      tid: tid('thread that swept it'),
+    }),
+    gcCycle: event('The garbage collector has marked everything and begins to sweep.', {
+      cycle: u64('its number, as in MemStats.NumGC; 0 where that is not known'),
+      tid: tid('thread that ended the mark'),
+    }),
+    arena: event('A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).', {
+      address: address('first byte of the chunk'),
+      sizeBytes: bytesCount('bytes of the chunk'),
+      stack: stackId('the Go stack that needed it'),
+      goid: goid('goroutine that needed it'),
+      tid: tid('thread that needed it'),
+    }),
+    arenaFree: event('A chunk of a user arena was freed: touching it faults from now on.', {
+      address: address('first byte of the chunk'),
+      sizeBytes: bytesCount('bytes of the chunk'),
+      tid: tid('thread that freed it'),
+    }),
   },
   maps: {
     live: hash({
@@ -102,6 +141,18 @@ export default defineProbe({
       about: 'aggregate: stack → all its allocations inside the window',
       key: stackId(),
       value: 'everyTotals',
+      maxEntries: param('maxStacks'),
+    }),
+    sampleLive: hash({
+      about: 'aggregate: address → sampled object not freed yet',
+      key: address(),
+      value: 'live',
+      maxEntries: param('maxLive'),
+    }),
+    sampleByStack: hash({
+      about: 'aggregate: stack → what was sampled there and what of that was freed',
+      key: stackId(),
+      value: 'stackTotals',
       maxEntries: param('maxStacks'),
     }),
     totals: percpuArray({
@@ -123,6 +174,11 @@ export default defineProbe({
     windowMs: param(u32('milliseconds during which every allocation is reported; 0: none is'), {
       default: 0,
     }),
+    samples: param(u32("1: births and deaths of the objects that the runtime's profile samples"), {
+      default: 0,
+    }),
+    gcCycles: param(u32('1: an event for each cycle of the garbage collector'), { default: 0 }),
+    arenas: param(u32('1: chunks of user arenas (GOEXPERIMENT=arenas)'), { default: 0 }),
   },
   attach: [
     point('large', {
@@ -133,10 +189,15 @@ export default defineProbe({
           program: 'large_call',
           caller: 'runtime.(*mcache).allocLarge',
           callee: 'runtime.(*mspan).initHeapBits',
+          passesResult: true,
         }),
         goReturn('runtime.(*mcache).allocLarge', {
           name: 'alloc-large-return',
           program: 'large_span_return',
+        }),
+        goReturn('runtime.largeAlloc', {
+          name: 'large-alloc-return',
+          program: 'large_span_on_g0',
         }),
         goReturn('runtime.mallocgcLarge', {
           name: 'mallocgc-large-return',
@@ -171,7 +232,80 @@ export default defineProbe({
         goEntry('runtime.mallocgc', {
           name: 'mallocgc-entry',
           program: 'every_alloc',
-          limits: 'Go 1.27 serves most objects of up to 80 bytes without this function',
+          unless: SPECIALISED,
+        }),
+        goEntries(
+          {
+            all: [
+              ...SPECIALISED,
+              'runtime.mallocgcSmallNoscan',
+              'runtime.mallocgcSmallScanNoHeader',
+              'runtime.mallocgcSmallScanHeader',
+              'runtime.mallocgcLarge',
+            ],
+            also: [...SPECIALISED_TINY, 'runtime.mallocgcTiny'],
+          },
+          { name: 'mallocgc-leaves', program: 'every_alloc' },
+        ),
+        goEntries(
+          { all: ['runtime.mallocgc', ...SPECIALISED], also: SPECIALISED_TINY },
+          { name: 'mallocgc-and-specialised', program: 'every_alloc_folded' },
+        ),
+      ],
+    }),
+    point('sample', {
+      about: "birth of an object that the runtime's own profile samples",
+      need: 'optional',
+      when: 'samples',
+      oneOf: [
+        goEntry('runtime.mProf_Malloc', {
+          name: 'profile-malloc-entry',
+          program: 'sample_made',
+          needs: 'memoryProfiling',
+          limits: 'one object per runtime.MemProfileRate bytes, 512 KiB unless the program sets it',
+        }),
+      ],
+    }),
+    point('sampleFree', {
+      about: 'death of a sampled object',
+      need: 'optional',
+      when: 'samples',
+      brake: 'last',
+      oneOf: [
+        goEntry(['runtime.freeSpecial', 'runtime.freespecial'], {
+          name: 'free-special-entry',
+          program: 'sample_freed',
+          needs: 'memoryProfiling',
+          limits: 'seen when its span is swept: up to one cycle after it became unreachable',
+        }),
+      ],
+    }),
+    point('gc', {
+      about: 'a cycle of the garbage collector: all is marked, the sweep begins',
+      need: 'optional',
+      when: 'gcCycles',
+      oneOf: [goEntry('runtime.gcSweep', { name: 'gc-sweep-entry', program: 'gc_swept' })],
+    }),
+    point('arena', {
+      about: 'a chunk taken for a user arena',
+      need: 'optional',
+      when: 'arenas',
+      oneOf: [
+        goReturn('runtime.(*mheap).allocUserArenaChunk', {
+          name: 'arena-chunk-return',
+          program: 'arena_made',
+        }),
+      ],
+    }),
+    point('arenaFree', {
+      about: 'a chunk of a user arena freed',
+      need: 'optional',
+      when: 'arenas',
+      brake: 'last',
+      oneOf: [
+        goEntry('runtime.(*mspan).setUserArenaChunkToFault', {
+          name: 'arena-fault-entry',
+          program: 'arena_freed',
         }),
       ],
     }),

@@ -5,5 +5,7 @@
 export { cellInfo, kernelAtLeast, type CellInfo } from './cell.js';
 export { reportCompared } from './compared.js';
 export { judgeFeature, requireFeature, type FeatureAnswer, type SkipVerdict } from './feature.js';
+export { releaseList, type ReleaseList, type ReleaseProgram } from './releases.js';
+export { ask, CHURNED_GOROUTINES, ownFunctions, startTruth } from './truth.js';
 export { startWorkload, workloadPath, Workload } from './workload.js';
 export type { WorkloadLine, WorkloadOptions } from './workload.js';

@@ -28,11 +28,15 @@ export interface WorkloadOptions {
 
 const LINE_TIMEOUT_MS = 60_000;
 
+/** Returns the folder in which the programs of this architecture lie. */
+export function workloadsFolder(): string {
+  const built = fileURLToPath(new URL(`../workloads/${cellInfo().arch}`, import.meta.url));
+  return process.env['SONDE_WORKLOADS'] ?? built;
+}
+
 /** Returns the path of a workload's program. Throws when it was not built. */
 export function workloadPath(name: string, goRelease?: string): string {
-  const built = fileURLToPath(new URL(`../workloads/${cellInfo().arch}`, import.meta.url));
-  const folder = process.env['SONDE_WORKLOADS'] ?? built;
-  const path = join(folder, goRelease === undefined ? name : `${name}-go${goRelease}`);
+  const path = join(workloadsFolder(), goRelease === undefined ? name : `${name}-go${goRelease}`);
   if (existsSync(path)) return path;
   throw new Error(`start workload ${name}: no ${path}; build it with \`sonde-vm workloads\``);
 }

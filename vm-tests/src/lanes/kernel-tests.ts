@@ -12,7 +12,7 @@ import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
 import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js';
 import { withScratch } from '../scratch.js';
-import { buildEveryWorkload } from '../workloads.js';
+import { buildEveryWorkload } from '../releases.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
@@ -32,6 +32,8 @@ export interface KernelTestRequest {
   readonly cells: readonly Cell[];
   /** `auto` takes the host where it works; `must` fails where it does not. */
   readonly host: 'auto' | 'must' | 'never';
+  /** Which builds of each Go release are traced: `full` has all of them. */
+  readonly builds: 'fast' | 'full';
   readonly outDir: string;
   readonly jobs?: number;
   readonly suiteTimeoutSeconds: number;
@@ -130,7 +132,7 @@ async function onHost(
   const folder = join(request.outDir, 'host');
   await mkdir(folder, { recursive: true });
   const architecture = hostArchitecture(request.matrix);
-  await buildEveryWorkload(architecture, request.progress);
+  await buildEveryWorkload(request.matrix, architecture, request.builds, request.progress);
   const verdicts: SuiteVerdict[] = [];
   await runOnHost({
     architecture,
@@ -164,7 +166,7 @@ async function inGuests(
     matrix: request.matrix,
     cells: request.cells,
     files: async arch => {
-      await buildEveryWorkload(arch, request.progress);
+      await buildEveryWorkload(request.matrix, arch, request.builds, request.progress);
       return [
         ...ready.map(({ suite, bundle }) => ({ from: bundle, to: `tests/${suite.name}.mjs` })),
         ...(await objectFiles(arch, 'bpf')),

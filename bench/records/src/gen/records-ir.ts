@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 1d280f0ac7502b2bd9bdd250d986d570. */
+/** Evaluated from the schema; hash ae99314152c7c969eeacf9583615b085. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'records',
@@ -193,7 +193,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 152,
+    sizeBytes: 208,
     alignBytes: 8,
     fields: [
       {
@@ -214,7 +214,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 128,
+        sizeBytes: 184,
       },
       {
         name: 'mode',
@@ -224,7 +224,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 144,
+        offsetBytes: 200,
         sizeBytes: 4,
       },
       {
@@ -234,11 +234,11 @@ export const ir: ProbeIr = {
           kind: 'bytes',
           bytes: 4,
         },
-        offsetBytes: 148,
+        offsetBytes: 204,
         sizeBytes: 4,
         padding: true,
       },
     ],
   },
-  hash: '1d280f0ac7502b2bd9bdd250d986d570',
+  hash: 'ae99314152c7c969eeacf9583615b085',
 };

@@ -11,7 +11,7 @@
  *   4..7    size      __u32
  *   8..15   ktime_ns  __u64
  *
- * struct sonde_target: 128 bytes, aligned to 8
+ * struct sonde_target: 192 bytes, aligned to 8
  *   bytes     field                 type
  *   0..3      tgid                  __u32
  *   4..7      has_cookie            __u32
@@ -30,15 +30,28 @@
  *   68..71    m_g0                  __u32
  *   72..75    m_curg                __u32
  *   76..79    m_ncgo                __u32
- *   80..83    mspan_start_addr      __u32
- *   84..87    mspan_npages          __u32
- *   88..91    mspan_spanclass       __u32
- *   92..95    mspan_elemsize        __u32
- *   96..103   go_text_start         __u64
- *   104..111  go_text_end           __u64
- *   112..119  ring_wakeup_bytes     __u64
- *   120..123  freed_span_type_heap  __u32
- *   124..127  whole_stacks          __u32
+ *   80..83    m_ncgocall            __u32
+ *   84..87    mspan_start_addr      __u32
+ *   88..91    mspan_npages          __u32
+ *   92..95    mspan_spanclass       __u32
+ *   96..99    mspan_elemsize        __u32
+ *   100..103  (padding)
+ *   104..111  go_text_start         __u64
+ *   112..119  go_text_end           __u64
+ *   120..127  ring_wakeup_bytes     __u64
+ *   128..131  freed_span_type_heap  __u32
+ *   132..135  whole_stacks          __u32
+ *   136..139  freed_span_type_mask  __u32
+ *   140..143  sample_object_arg     __u32
+ *   144..147  special_kind          __u32
+ *   148..151  special_kind_profile  __u32
+ *   152..155  specialised_bytes     __u32
+ *   156..159  (padding)
+ *   160..167  numgc                 __u64
+ *   168..171  callback_pc           __u32
+ *   172..175  callback_frame        __u32
+ *   176..183  switch_start          __u64
+ *   184..191  switch_end            __u64
  *
  * struct sonde_stack: 504 bytes, aligned to 8
  *   bytes    field   type
@@ -154,6 +167,8 @@ struct sonde_target {
 	__u32 m_curg;
 	/* offset of runtime.m.ncgo */
 	__u32 m_ncgo;
+	/* offset of runtime.m.ncgocall */
+	__u32 m_ncgocall;
 	/* offset of runtime.mspan.startAddr */
 	__u32 mspan_start_addr;
 	/* offset of runtime.mspan.npages */
@@ -162,6 +177,7 @@ struct sonde_target {
 	__u32 mspan_spanclass;
 	/* offset of runtime.mspan.elemsize */
 	__u32 mspan_elemsize;
+	__u8 pad0[4];
 	/* first byte of the Go text in the running process */
 	__u64 go_text_start;
 	/* first byte after the Go text */
@@ -172,8 +188,29 @@ struct sonde_target {
 	__u32 freed_span_type_heap;
 	/* 1 where stacks of C code are unwound by the rules of sonde_rules */
 	__u32 whole_stacks;
+	/* which bits of the argument of freeSpanLocked hold that value */
+	__u32 freed_span_type_mask;
+	/* which argument of mProf_Malloc is the object; its size comes next */
+	__u32 sample_object_arg;
+	/* offset of runtime.special.kind */
+	__u32 special_kind;
+	/* value of that kind for sampled objects */
+	__u32 special_kind_profile;
+	/* largest object that a specialised mallocgc serves; 0: there is none */
+	__u32 specialised_bytes;
+	__u8 pad1[4];
+	/* runtime.memstats.numgc in the running process; 0: not known */
+	__u64 numgc;
+	/* at a frame of cgocallback: where the PC of the outer Go code is kept */
+	__u32 callback_pc;
+	/* the same: where its frame pointer chain goes on; 0: not known */
+	__u32 callback_frame;
+	/* first byte of runtime.systemstack_switch in the running process */
+	__u64 switch_start;
+	/* first byte after it */
+	__u64 switch_end;
 };
-SONDE_ASSERT_SIZE(struct sonde_target, 128);
+SONDE_ASSERT_SIZE(struct sonde_target, 192);
 SONDE_ASSERT_FIELD(struct sonde_target, tgid, 0, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, has_cookie, 4, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, pidns_dev, 8, 8);
@@ -191,21 +228,37 @@ SONDE_ASSERT_FIELD(struct sonde_target, g_stack_hi, 64, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, m_g0, 68, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, m_curg, 72, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, m_ncgo, 76, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, mspan_start_addr, 80, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, mspan_npages, 84, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, mspan_spanclass, 88, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, mspan_elemsize, 92, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, go_text_start, 96, 8);
-SONDE_ASSERT_FIELD(struct sonde_target, go_text_end, 104, 8);
-SONDE_ASSERT_FIELD(struct sonde_target, ring_wakeup_bytes, 112, 8);
-SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_heap, 120, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, whole_stacks, 124, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, m_ncgocall, 80, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, mspan_start_addr, 84, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, mspan_npages, 88, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, mspan_spanclass, 92, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, mspan_elemsize, 96, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, pad0, 100, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, go_text_start, 104, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, go_text_end, 112, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, ring_wakeup_bytes, 120, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_heap, 128, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, whole_stacks, 132, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_mask, 136, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, sample_object_arg, 140, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, special_kind, 144, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, special_kind_profile, 148, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, specialised_bytes, 152, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, pad1, 156, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, numgc, 160, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, callback_pc, 168, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, callback_frame, 172, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, switch_start, 176, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, switch_end, 184, 8);
 
 /* One entry of sonde_stacks: return addresses, innermost first. */
 struct sonde_stack {
 	/* valid entries of pc, written last; 0 while they are filled in */
 	__u32 count;
-	/* 1: more frames than fit, 2: a read failed, 4: code without unwind data */
+	/*
+	 * 1: more frames than fit, 2: a read failed and the outer frames are missing, 4: so are
+	 * those beyond a callback from C, 8: so are those beyond code without unwind data
+	 */
 	__u32 flags;
 	/* the stack that continues behind the last frame: Go below C; 0: none */
 	__u64 next;

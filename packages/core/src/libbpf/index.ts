@@ -5,6 +5,7 @@
 export { errnoText, libbpfVersion } from './library.js';
 export type { Bytes, Pointer } from './library.js';
 export { MachineCode } from './machine-code.js';
+export { ScatterReader, type MemoryRange } from './process-memory.js';
 export { Mapping, NativeMemory, pageBytes, type MappingOptions } from './memory.js';
 export {
   attachKprobe,

@@ -116,6 +116,9 @@ const LIBC_DECLARATIONS = {
   memfd_create: 'int memfd_create(const char *name, uint flags)',
   vsnprintf: 'int vsnprintf(void *buffer, size_t size, const char *format, void *arguments)',
   strerror: 'const char *strerror(int error)',
+  process_vm_readv:
+    'long process_vm_readv(int pid, const void *local, ulong locals, const void *remote, ' +
+    'ulong remotes, ulong flags)',
 } as const;
 
 /** A bound C function: arguments and result as koffi converts them. */

@@ -15,7 +15,7 @@ export interface AttachOptions {
 
 type SymbolKind = 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'rawTracepoint';
 
-function named(kind: AttachIr['kind'], symbol: string, options: AttachOptions) {
+function named(kind: AttachIr['kind'] | 'goEntries', symbol: string, options: AttachOptions) {
   const { program, name, limits } = options;
   const base = { name: name ?? `${kind}:${symbol}`, program };
   return limits === undefined ? base : { ...base, limits };
@@ -67,10 +67,45 @@ export function cReturn(
   return { kind: 'cReturn', ...named('cReturn', symbol, options), symbol, library };
 }
 
+/** Conditions on the target under which an alternative at Go functions is no way to see it. */
+export interface GoConditions {
+  /** Not where the target has one of these functions; a trailing `*` matches the rest. */
+  readonly unless?: readonly string[];
+  /** What must be switched on in the target: its own sampling of allocations. */
+  readonly needs?: 'memoryProfiling';
+}
+
+function conditions({ unless, needs }: GoConditions): GoConditions {
+  return { ...(unless && { unless }), ...(needs && { needs }) };
+}
+
 /** The entry of the first of these Go functions that the target has. */
-export function goEntry(symbols: string | readonly string[], options: AttachOptions): AttachIr {
+export function goEntry(
+  symbols: string | readonly string[],
+  options: AttachOptions & GoConditions,
+): AttachIr {
   const list = typeof symbols === 'string' ? [symbols] : symbols;
-  return { kind: 'goEntry', ...named('goEntry', list[0] ?? '', options), symbols: list };
+  const base = named('goEntry', list[0] ?? '', options);
+  return { kind: 'goEntry', ...base, symbols: list, ...conditions(options) };
+}
+
+/**
+ * The entries of all Go functions that match: each of `all` must match at least one, those of
+ * `also` may. `sonde_part_of(site)` tells which of them a site belongs to, counted through both.
+ */
+export function goEntries(
+  functions: { readonly all: readonly string[]; readonly also?: readonly string[] },
+  options: AttachOptions & GoConditions,
+): AttachIr {
+  const { all, also } = functions;
+  return {
+    kind: 'goEntry',
+    ...named('goEntries', all[0] ?? '', options),
+    symbols: all,
+    all: true,
+    ...(also && { also }),
+    ...conditions(options),
+  };
 }
 
 /** Every RET of the first of these Go functions that the target has. */
@@ -81,10 +116,21 @@ export function goReturn(symbols: string | readonly string[], options: AttachOpt
 
 /** Every CALL of `callee` inside the Go function `caller`: cheap, as the kernel emulates CALL. */
 export function goCall(
-  options: AttachOptions & { readonly caller: string; readonly callee: string },
+  options: AttachOptions & {
+    readonly caller: string;
+    readonly callee: string;
+    /** Only where the code shows that the call's first argument is what `caller` will return. */
+    readonly passesResult?: true;
+  },
 ): AttachIr {
-  const { caller, callee } = options;
-  return { kind: 'goCall', ...named('goCall', `${caller}>${callee}`, options), caller, callee };
+  const { caller, callee, passesResult } = options;
+  return {
+    kind: 'goCall',
+    ...named('goCall', `${caller}>${callee}`, options),
+    caller,
+    callee,
+    ...(passesResult && { passesResult }),
+  };
 }
 
 function onSymbol(kind: SymbolKind): (symbol: string, options: AttachOptions) => AttachIr {

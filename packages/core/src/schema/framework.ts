@@ -62,6 +62,7 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
     mG0: u32('offset of runtime.m.g0', { unit: 'bytes' }),
     mCurg: u32('offset of runtime.m.curg', { unit: 'bytes' }),
     mNcgo: u32('offset of runtime.m.ncgo', { unit: 'bytes' }),
+    mNcgocall: u32('offset of runtime.m.ncgocall', { unit: 'bytes' }),
     mspanStartAddr: u32('offset of runtime.mspan.startAddr', { unit: 'bytes' }),
     mspanNpages: u32('offset of runtime.mspan.npages', { unit: 'bytes' }),
     mspanSpanclass: u32('offset of runtime.mspan.spanclass', { unit: 'bytes' }),
@@ -71,6 +72,22 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
     ringWakeupBytes: u64('unread bytes from which a submit wakes the reader', { unit: 'bytes' }),
     freedSpanTypeHeap: u32('value of spanAllocType for heap spans'),
     wholeStacks: u32('1 where stacks of C code are unwound by the rules of sonde_rules'),
+    freedSpanTypeMask: u32('which bits of the argument of freeSpanLocked hold that value'),
+    sampleObjectArg: u32('which argument of mProf_Malloc is the object; its size comes next'),
+    specialKind: u32('offset of runtime.special.kind', { unit: 'bytes' }),
+    specialKindProfile: u32('value of that kind for sampled objects'),
+    specialisedBytes: u32('largest object that a specialised mallocgc serves; 0: there is none', {
+      unit: 'bytes',
+    }),
+    numgc: address('runtime.memstats.numgc in the running process; 0: not known'),
+    callbackPc: u32('at a frame of cgocallback: where the PC of the outer Go code is kept', {
+      unit: 'bytes',
+    }),
+    callbackFrame: u32('the same: where its frame pointer chain goes on; 0: not known', {
+      unit: 'bytes',
+    }),
+    switchStart: address('first byte of runtime.systemstack_switch in the running process'),
+    switchEnd: address('first byte after it'),
   },
 );
 
@@ -80,7 +97,10 @@ export const SONDE_STACK: StructIr = frameworkStruct(
   'One entry of sonde_stacks: return addresses, innermost first.',
   {
     count: u32('valid entries of pc, written last; 0 while they are filled in', { unit: 'count' }),
-    flags: u32('1: more frames than fit, 2: a read failed, 4: code without unwind data'),
+    flags: u32(
+      '1: more frames than fit, 2: a read failed and the outer frames are missing, ' +
+        '4: so are those beyond a callback from C, 8: so are those beyond code without unwind data',
+    ),
     next: stackId('the stack that continues behind the last frame: Go below C; 0: none'),
     pc: array(address(), STACK_FRAMES_MAX, 'return addresses, innermost first'),
   },

@@ -168,8 +168,18 @@ export type AttachIr =
       readonly kind: 'goEntry' | 'goReturn';
       readonly name: string;
       readonly program: string;
-      /** First symbol that exists in the target wins, e.g. `runtime.mallocgcLarge`. */
+      /**
+       * First symbol that exists in the target wins, e.g. `runtime.mallocgcLarge`. With `all`, every
+       * function that matches one of them, and each must match one; a trailing `*` matches the rest.
+       */
       readonly symbols: readonly string[];
+      readonly all?: true;
+      /** More of them, of which the target may lack any; only with `all`. */
+      readonly also?: readonly string[];
+      /** Not where the target has a function that matches one of these. */
+      readonly unless?: readonly string[];
+      /** What must be switched on in the target, or the hits would never come. */
+      readonly needs?: 'memoryProfiling';
       readonly limits?: string;
     }
   | {
@@ -181,6 +191,8 @@ export type AttachIr =
       readonly program: string;
       readonly caller: string;
       readonly callee: string;
+      /** Only where the code shows that the call's first argument is what `caller` will return. */
+      readonly passesResult?: true;
       readonly limits?: string;
     }
   | {

@@ -22,7 +22,10 @@ import { failedAlternative, type Candidate, type PointPlan } from './plan.js';
 import type { AttachedPoint, AttachedSite, FailedAlternative } from './session-types.js';
 
 /** Site ids are below this: the last slot of `sonde_hits` counts hits of unknown sites. */
-export const SITES_MAX = 63;
+export const SITES_MAX = 255;
+
+/** `sonde_site_points` holds the point below this bit, the part of the alternative above. */
+const PART_SHIFT = 16;
 
 /** A point and the links that hold it. */
 export interface HeldPoint {
@@ -201,7 +204,9 @@ export class ProbeAttacher {
       });
     }
     this.#nextSite += sites.length;
-    for (const site of sites) this.#nameSite(site, plan.index);
+    for (const [i, site] of sites.entries()) {
+      this.#nameSite(site, plan.index, candidate.locations[i]?.part ?? 0);
+    }
     return sites;
   }
 
@@ -209,10 +214,10 @@ export class ProbeAttacher {
    * `sonde_sites` is keyed by the probed address, or by the point's index where a program cannot
    * see that address: in the kernel, and at a return, whose instruction pointer is the caller's.
    */
-  #nameSite(site: AttachedSite, pointIndex: number): void {
+  #nameSite(site: AttachedSite, pointIndex: number, part: number): void {
     const id = new Uint32Array([site.siteId]);
     if (this.#sitePoints !== undefined) {
-      updateMap(this.#sitePoints, id, new Uint32Array([pointIndex]));
+      updateMap(this.#sitePoints, id, new Uint32Array([pointIndex | (part << PART_SHIFT)]));
     }
     if (this.#sites !== undefined) {
       const byPoint = site.costClass === 'kernel' || site.costClass === 'uretprobe';

@@ -28,7 +28,8 @@ const NEXT = offsetOf('next');
 const FLAG_REASONS = [
   [1, `more than ${STACK_FRAMES_MAX} frames`],
   [2, 'memory of the stack could not be read'],
-  [4, 'code without unwind data'],
+  [4, 'the Go code beyond a callback from C is not known'],
+  [8, 'code without unwind data'],
 ] as const;
 
 /** One entry: C or Go frames, and the id of those behind them. */

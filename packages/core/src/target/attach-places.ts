@@ -9,6 +9,7 @@ import {
   cEntry,
   type CostClass,
   findCalls,
+  findCallsWithResult,
   findReturns,
   FormatError,
   type FunctionCode,
@@ -37,6 +38,8 @@ export interface AttachLocation {
   readonly costClass: CostClass;
   /** What the module is called in the target: path of the executable or library. */
   readonly module: string;
+  /** Which of an alternative's functions it lies in, where they are told apart. */
+  readonly part?: number;
 }
 
 /** Attach alternatives that name an instruction of the target; the others are the kernel's. */
@@ -50,8 +53,12 @@ export interface AttachScope {
   readonly modules: readonly Module[];
   /** The main program's module. */
   readonly executable: Module;
+  /** The module that holds the Go program; the executable where none is named. */
+  readonly goModule?: Module;
   readonly go: GoProgram;
   readonly instructions: InstructionReader;
+  /** The target's runtime.MemProfileRate now; undefined where it cannot be read. */
+  readonly memProfileRate?: () => number | undefined;
 }
 
 /** Bytes of a C function that are looked at when its symbol has no size. */
@@ -142,43 +149,106 @@ function codeOf(go: GoProgram, f: GoFunction): FunctionCode {
   return { name: f.name, address: f.entry, code: go.elf.readVirtual(f.entry, f.end - f.entry) };
 }
 
-function resolveGoFunction(
+function goModuleOf(scope: AttachScope): Module {
+  return scope.goModule ?? scope.executable;
+}
+
+type GoFunctionIr = Extract<AttachIr, { kind: 'goEntry' | 'goReturn' }>;
+
+const INLINED = 'the compiler may have inlined it away in this build';
+
+/** All functions of the table that match, real ones where a wrapper shares the name. */
+function matching(go: GoProgram, pattern: string): GoFunction[] {
+  if (!pattern.endsWith('*')) {
+    const f = go.pclntab.functionNamed(pattern);
+    return f === undefined ? [] : [f];
+  }
+  const start = pattern.slice(0, -1);
+  const found: GoFunction[] = [];
+  for (let i = 0; i < go.pclntab.count; i++) {
+    const f = go.pclntab.functionByIndex(i);
+    if (f.name.startsWith(start) && !f.wrapper) found.push(f);
+  }
+  return found;
+}
+
+/** Says why the target rules this alternative out, if it does. */
+function checkConditions(scope: AttachScope, attach: GoFunctionIr): void {
+  const { go } = scope;
+  const { path } = goModuleOf(scope);
+  for (const pattern of attach.unless ?? []) {
+    const [found] = matching(go, pattern);
+    if (found === undefined) continue;
+    throw notFound(attach, `${path} has ${found.name} too`, 'another way fits there');
+  }
+  if (attach.needs === undefined || scope.memProfileRate?.() !== 0) return;
+  const cause =
+    'memory profiling is off in this program: runtime.MemProfileRate is 0, which the linker ' +
+    'arranges where nothing uses runtime.MemProfile';
+  throw notFound(attach, cause, 'import net/http/pprof or runtime/pprof, or set the rate');
+}
+
+function placesIn(
   scope: AttachScope,
-  attach: Extract<TargetAttachIr, { kind: 'goEntry' | 'goReturn' }>,
+  attach: GoFunctionIr,
+  f: GoFunction,
+  part = 0,
 ): AttachLocation[] {
-  const { go, instructions, executable } = scope;
+  const code = codeOf(scope.go, f);
+  const places =
+    attach.kind === 'goEntry'
+      ? [afterStackCheck(scope.instructions, code)]
+      : findReturns(scope.instructions, code);
+  return places.map(place => ({ ...toLocation(goModuleOf(scope), f.name, place), part }));
+}
+
+function resolveGoFunction(scope: AttachScope, attach: GoFunctionIr): AttachLocation[] {
+  const { go } = scope;
+  const { path } = goModuleOf(scope);
+  checkConditions(scope, attach);
+  if (attach.all === true) {
+    const required = attach.symbols.length;
+    return [...attach.symbols, ...(attach.also ?? [])].flatMap((pattern, part) => {
+      const found = matching(go, pattern);
+      if (found.length > 0 || part >= required) {
+        return found.flatMap(f => placesIn(scope, attach, f, part));
+      }
+      throw notFound(attach, `${pattern} not found in ${path}`, INLINED);
+    });
+  }
   for (const name of attach.symbols) {
     const f = go.pclntab.functionNamed(name);
-    if (f === undefined) continue;
-    const code = codeOf(go, f);
-    const places =
-      attach.kind === 'goEntry'
-        ? [afterStackCheck(instructions, code)]
-        : findReturns(instructions, code);
-    return places.map(place => toLocation(executable, name, place));
+    if (f !== undefined) return placesIn(scope, attach, f);
   }
-  const cause = `${attach.symbols.join(', ')} not found in ${executable.path}`;
-  throw notFound(attach, cause, 'the compiler may have inlined it away in this build');
+  throw notFound(attach, `${attach.symbols.join(', ')} not found in ${path}`, INLINED);
 }
 
 function resolveGoCall(
   scope: AttachScope,
   attach: Extract<TargetAttachIr, { kind: 'goCall' }>,
 ): AttachLocation[] {
-  const { go, instructions, executable } = scope;
+  const { go, instructions } = scope;
+  const module = goModuleOf(scope);
+  const { path } = module;
   const caller = go.pclntab.functionNamed(attach.caller);
   const callees = go.pclntab.functionsNamed(attach.callee).map(f => f.entry);
   if (caller === undefined || callees.length === 0) {
     const missing = caller === undefined ? attach.caller : attach.callee;
-    const hint = 'the compiler may have inlined it away in this build';
-    throw notFound(attach, `${missing} not found in ${executable.path}`, hint);
+    throw notFound(attach, `${missing} not found in ${path}`, INLINED);
   }
-  const places = findCalls(instructions, codeOf(go, caller), callees);
-  if (places.length === 0) {
-    const cause = `${attach.caller} does not call ${attach.callee} in ${executable.path}`;
+  const code = codeOf(go, caller);
+  const calls = findCalls(instructions, code, callees);
+  if (calls.length === 0) {
+    const cause = `${attach.caller} does not call ${attach.callee} in ${path}`;
     throw notFound(attach, cause, 'the compiler inlined the call in this build');
   }
-  return places.map(place => toLocation(executable, attach.caller, place));
+  const shown =
+    attach.passesResult === true ? findCallsWithResult(instructions, code, callees) : calls;
+  if (shown.length < calls.length) {
+    const cause = `the code of ${attach.caller} does not show that the call passes its result`;
+    throw notFound(attach, cause, 'the return of the function is the way there');
+  }
+  return shown.map(place => toLocation(module, attach.caller, place));
 }
 
 function resolveByKind(scope: AttachScope, attach: TargetAttachIr): AttachLocation[] {

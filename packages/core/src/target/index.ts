@@ -4,10 +4,12 @@
  */
 export type { AttachLocation, TargetAttachIr } from './attach-places.js';
 export type { GoCounters } from './go-counters.js';
+export type { GoMemStats } from './go-mem-stats.js';
 export { findAllocator, findLibc } from './libc.js';
 export type { AddressRange } from './memory-reader.js';
 export type { Module } from './modules.js';
 export { hostArch } from './open-target.js';
 export { type MapEntry, pageSize, parseMaps } from './proc.js';
 export { pidFilter, type PidFilter, type TargetConfig } from './target-config.js';
+export type { TargetRuntime } from './target-runtime.js';
 export { openTarget, Target, type MemorySample, type TargetInfo } from './target.js';

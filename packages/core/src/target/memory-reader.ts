@@ -1,10 +1,12 @@
 /**
- * Reads of the target's memory and page table through /proc/PID/mem and pagemap. What a reader
- * would get wrong: the target runs on while it is read, so several words need not belong to one
- * moment; and reading a page that was never touched makes page tables grow.
+ * Reads of the target's memory, by process_vm_readv(2) or, where that is refused, /proc/PID/mem;
+ * and of its page table through pagemap. What a reader would get wrong: the target is never
+ * stopped, so several words need not belong to one moment; and reading a page that was never
+ * touched makes page tables grow.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UsageError } from '../errors.js';
+import { type MemoryRange, ScatterReader } from '../libbpf/index.js';
 import { pageSize } from './proc.js';
 
 /** A half-open range of the target's addresses. */
@@ -13,6 +15,8 @@ export interface AddressRange {
   readonly end: bigint;
 }
 
+/** A length above this is a damaged word, not memory that anybody wants at once. */
+const READ_BYTES_MAX = 256 * 1024 * 1024;
 const PAGEMAP_ENTRY_BYTES = 8;
 /** Entries read at once; 8192 of them cover 32 MiB of 4 KiB pages. */
 const PAGEMAP_WINDOW = 8192;
@@ -23,30 +27,54 @@ export class MemoryReader {
   readonly #mem: number;
   readonly #pagemap: number;
   readonly #pageBytes = pageSize();
+  #scatter: ScatterReader | undefined;
   #open = true;
 
   /** Throws the system's error when the memory may not be read. */
   constructor(pid: number) {
     this.#pid = pid;
     this.#mem = openSync(`/proc/${pid}/mem`, 'r');
-    this.#pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
+    try {
+      this.#pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
+    } catch (error) {
+      closeSync(this.#mem);
+      throw error;
+    }
+    this.#scatter = new ScatterReader(pid);
+  }
+
+  /** Which door the reads go through. */
+  get means(): 'process_vm_readv' | '/proc/PID/mem' {
+    return this.#scatter === undefined ? '/proc/PID/mem' : 'process_vm_readv';
   }
 
   /** Exactly `length` bytes; throws UsageError when they are not mapped or the target is gone. */
   read(address: bigint, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    try {
-      while (done < length) {
-        const n = readSync(this.#mem, bytes, done, length - done, address + BigInt(done));
-        if (n === 0) break;
-        done += n;
-      }
-    } catch (cause) {
-      throw this.#unreadable(address, length, cause);
-    }
-    if (done < length) throw this.#unreadable(address, length, undefined);
+    const [bytes] = this.readMany([{ address, length }]);
+    if (bytes === undefined) throw this.#unreadable(address, length, undefined);
     return bytes;
+  }
+
+  /**
+   * The bytes of many ranges, in order and nearly at one moment (1024 ranges a system call);
+   * undefined for a range that is not mapped. Throws UsageError for a range above 256 MiB.
+   */
+  readMany(ranges: readonly MemoryRange[]): (Uint8Array | undefined)[] {
+    for (const { address, length } of ranges) {
+      if (Number.isSafeInteger(length) && length >= 0 && length <= READ_BYTES_MAX) continue;
+      throw this.#unreadable(address, length, new RangeError('absurd length'));
+    }
+    if (this.#scatter !== undefined) {
+      try {
+        return this.#scatter.read(ranges);
+      } catch {
+        // A seccomp filter or an old kernel refuses the call; a process that has gone refuses
+        // everything, and the file below says so as well.
+        this.#scatter.close();
+        this.#scatter = undefined;
+      }
+    }
+    return ranges.map(({ address, length }) => this.#readFile(address, length));
   }
 
   /**
@@ -83,8 +111,27 @@ export class MemoryReader {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#scatter?.close();
+    this.#scatter = undefined;
     closeSync(this.#mem);
     closeSync(this.#pagemap);
+  }
+
+  /** The same by /proc/PID/mem; undefined where it stops short or the kernel says EIO. */
+  #readFile(address: bigint, length: number): Uint8Array | undefined {
+    if (!this.#open) throw new Error(`read process ${this.#pid}: reader is closed`);
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    try {
+      while (done < length) {
+        const n = readSync(this.#mem, bytes, done, length - done, address + BigInt(done));
+        if (n === 0) return undefined;
+        done += n;
+      }
+    } catch {
+      return undefined;
+    }
+    return bytes;
   }
 
   /** Number of entries read from a page on; 0 behind the end of the address space. */

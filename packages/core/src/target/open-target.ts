@@ -109,6 +109,16 @@ export function checkArchitecture(pid: number, exe: string): void {
   }
 }
 
+/** Whether a mapped file is a Go program or library; a file that cannot be read is none. */
+export function holdsGo(elf: ElfFile): boolean {
+  try {
+    return isGoProgram(elf);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
 /** Reads the Go side of the main program, or says why it cannot be used. */
 export function checkGoProgram(pid: number, exe: string, elf: ElfFile): GoProgram {
   try {

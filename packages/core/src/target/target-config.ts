@@ -4,9 +4,10 @@
  * does not know the global number, so it names the target's namespace and its number in there.
  */
 import { statSync } from 'node:fs';
-import type { GoProgram, TlsG } from '@sonde/symbols';
+import type { CallbackPlaces, GoProgram } from '@sonde/symbols';
 import type { Module } from './modules.js';
 import { readKeyed } from './proc.js';
+import { runtimeFact, specialisedBytes } from './runtime-facts.js';
 
 /** PROC_PID_INIT_INO (include/linux/proc_ns.h): inode of the initial pid namespace. */
 const INITIAL_PID_NAMESPACE = 0xeffffffcn;
@@ -43,23 +44,48 @@ export function pidFilter(pid: number): PidFilter {
 /** Fields of `sonde_target` by their name in the schema; the session adds its own. */
 export type TargetConfig = Readonly<Record<string, number | bigint>>;
 
-/** The value of spanAllocHeap in every release of the tables (runtime/mheap.go). */
-const SPAN_ALLOC_HEAP = 0;
+/** What the live process and its file tell beyond the tables. */
+export interface LiveFacts {
+  /** Place of g relative to the thread pointer; undefined where it is not known. */
+  readonly tlsGOffset: number | undefined;
+  /** Where outer Go frames go on above a callback from C. */
+  readonly callback: CallbackPlaces | undefined;
+  /** Address of runtime.memstats in the running process. */
+  readonly memstats: bigint | undefined;
+}
 
-/** All fields that the target decides. */
+/** Where outer Go frames go on above a callback from C; zeros where that is not known. */
+function callbackFields(go: GoProgram, live: LiveFacts, bias: bigint): TargetConfig {
+  const switched = go.pclntab.functionNamed('runtime.systemstack_switch');
+  const found = switched === undefined ? undefined : live.callback;
+  if (switched === undefined || found === undefined) {
+    return { callbackPc: 0, callbackFrame: 0, switchStart: 0n, switchEnd: 0n };
+  }
+  return {
+    callbackPc: found.pc,
+    callbackFrame: found.frame,
+    switchStart: BigInt(switched.entry) + bias,
+    switchEnd: BigInt(switched.end) + bias,
+  };
+}
+
+/** All fields that the target decides. `module` is the one that holds the Go program. */
 export function targetConfig(
   pid: number,
   go: GoProgram,
-  executable: Module,
-  tlsG: TlsG | undefined,
+  module: Module,
+  live: LiveFacts,
 ): TargetConfig {
   const at = (field: string): number => go.offsets.need(field);
+  const { minor } = go.release;
   const { text, etext } = go.pclntab.module;
+  const numgc = go.offsets.get('mstats.numgc');
+  const known = live.memstats !== undefined && numgc !== undefined;
   return {
     ...pidFilter(pid),
     goAbi: go.goAbi,
-    tlsGOffset: BigInt(tlsG?.offset ?? 0),
-    hasTlsG: tlsG === undefined ? 0 : 1,
+    tlsGOffset: BigInt(live.tlsGOffset ?? 0),
+    hasTlsG: live.tlsGOffset === undefined ? 0 : 1,
     gM: at('g.m'),
     gGoid: at('g.goid'),
     gSchedSp: at('g.sched.sp'),
@@ -69,12 +95,20 @@ export function targetConfig(
     mG0: at('m.g0'),
     mCurg: at('m.curg'),
     mNcgo: at('m.ncgo'),
+    mNcgocall: go.offsets.get('m.ncgocall') ?? at('m.ncgo') - 8,
     mspanStartAddr: at('mspan.startAddr'),
     mspanNpages: at('mspan.npages'),
     mspanSpanclass: at('mspan.spanclass'),
     mspanElemsize: at('mspan.elemsize'),
-    goTextStart: BigInt(text) + executable.bias,
-    goTextEnd: BigInt(etext) + executable.bias,
-    freedSpanTypeHeap: SPAN_ALLOC_HEAP,
+    goTextStart: BigInt(text) + module.bias,
+    goTextEnd: BigInt(etext) + module.bias,
+    freedSpanTypeHeap: runtimeFact('freedSpanTypeHeap', minor),
+    freedSpanTypeMask: runtimeFact('freedSpanTypeMask', minor),
+    sampleObjectArg: runtimeFact('sampleObjectArg', minor),
+    specialKind: go.offsets.get('special.kind') ?? runtimeFact('specialKind', minor),
+    specialKindProfile: runtimeFact('specialKindProfile', minor),
+    specialisedBytes: specialisedBytes(name => go.pclntab.functionNamed(name) !== undefined),
+    numgc: known ? live.memstats! + BigInt(numgc) : 0n,
+    ...callbackFields(go, live, module.bias),
   };
 }

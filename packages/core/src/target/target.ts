@@ -6,21 +6,27 @@
 import { setTimeout } from 'node:timers/promises';
 import {
   type Arch,
+  findCallbackPlaces,
   findRuntimeGlobals,
   findTlsG,
+  type GlobalName,
   goBuildId,
   type GoProgram,
   type InstructionReader,
   openInstructionReader,
+  type RuntimeGlobals,
   type TlsG,
+  viewOf,
 } from '@sonde/symbols';
+import { UsageError } from '../errors.js';
 import { type AttachLocation, resolveAttach, type TargetAttachIr } from './attach-places.js';
 import { GoCounterReader } from './go-counters.js';
 import { type AddressRange, MemoryReader } from './memory-reader.js';
 import { type Module, ModuleTable } from './modules.js';
 import * as open from './open-target.js';
 import { kilobytes, type MapEntry, type ProcStat, readKeyed, readStat } from './proc.js';
-import { type TargetConfig, targetConfig } from './target-config.js';
+import { type TargetRuntime, targetRuntime } from './target-runtime.js';
+import { type LiveFacts, type TargetConfig, targetConfig } from './target-config.js';
 
 /** What a report says of the target. */
 export interface TargetInfo {
@@ -38,6 +44,8 @@ export interface TargetInfo {
   readonly stripped: boolean;
   readonly pie: boolean;
   readonly goAbi: 0 | 1;
+  /** Path of the library that holds the Go program, where it is not the executable. */
+  readonly goLibrary?: string;
   /** By which means the runtime's offsets are known, such as `exact table 1.26.0/x86_64`. */
   readonly tableRung: string;
 }
@@ -63,6 +71,9 @@ interface Parts {
   readonly go: GoProgram;
   readonly table: ModuleTable;
   readonly executable: Module;
+  /** The module that holds the Go program: the executable, or a c-shared library. */
+  readonly goModule: Module;
+  readonly globals: RuntimeGlobals;
   readonly memory: MemoryReader;
   readonly instructions: InstructionReader;
   readonly tlsG: TlsG | undefined;
@@ -81,7 +92,7 @@ export class Target {
     this.info = parts.info;
     this.go = parts.go;
     this.#parts = parts;
-    this.#config = targetConfig(parts.info.pid, parts.go, parts.executable, parts.tlsG);
+    this.#config = targetConfig(parts.info.pid, parts.go, parts.goModule, liveFacts(parts));
   }
 
   /** Values of `struct sonde_target` by schema name, but for those that the session decides. */
@@ -91,8 +102,10 @@ export class Target {
 
   /** Places of an attach alternative; throws UnsupportedError where the target lacks it. */
   resolve(attach: TargetAttachIr): AttachLocation[] {
-    const { go, instructions, executable, table } = this.#parts;
-    return resolveAttach({ modules: table.modules, executable, go, instructions }, attach);
+    const { go, instructions, executable, goModule, table } = this.#parts;
+    const memProfileRate = () => readGlobal(this.#parts, 'memProfileRate');
+    const scope = { modules: table.modules, executable, goModule, go, instructions };
+    return resolveAttach({ ...scope, memProfileRate }, attach);
   }
 
   /** The last snapshot of all mappings. */
@@ -118,6 +131,12 @@ export class Target {
   /** Bytes of the live target's memory; throws UsageError where nothing is mapped. */
   readMemory(address: bigint, length: number): Uint8Array {
     return this.#parts.memory.read(address, length);
+  }
+
+  /** The Go runtime's own data in the live process; nothing of it is read yet. */
+  runtime(): TargetRuntime {
+    const { go, memory, globals, goModule } = this.#parts;
+    return targetRuntime(go, memory, globals, goModule.bias);
   }
 
   /** Resident bytes per range, by the page table's present bits. Needs the live target. */
@@ -185,6 +204,44 @@ export class Target {
   }
 }
 
+/** A word of the runtime's globals as it is now, as a number; undefined where it is not found. */
+function readGlobal(parts: Parts, name: GlobalName): number | undefined {
+  const address = parts.globals[name];
+  if (address === undefined) return undefined;
+  try {
+    return Number(
+      viewOf(parts.memory.read(BigInt(address) + parts.goModule.bias, 8)).getBigInt64(0, true),
+    );
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
+}
+
+/** What only the live process tells. Throws UsageError once it is gone. */
+function liveFacts({ go, goModule, instructions, memory, globals, tlsG }: Parts): LiveFacts {
+  let tlsGOffset: number | undefined;
+  if (tlsG !== undefined) {
+    // The dynamic linker left the offset in a word of the library's own table.
+    const word = (slot: number): Uint8Array => memory.read(BigInt(slot) + goModule.bias, 8);
+    tlsGOffset =
+      'offset' in tlsG ? tlsG.offset : Number(viewOf(word(tlsG.slot)).getBigInt64(0, true));
+  }
+  const { memstats } = globals;
+  return {
+    tlsGOffset,
+    callback: findCallbackPlaces(go, instructions),
+    memstats: memstats === undefined ? undefined : BigInt(memstats) + goModule.bias,
+  };
+}
+
+/** The module that holds the Go program: the executable, else the first Go library mapped. */
+function findGoModule(table: ModuleTable, executable: Module): Module {
+  const { modules } = table;
+  const found = modules.find(m => m.elf !== undefined && open.holdsGo(m.elf));
+  return found ?? executable;
+}
+
 /**
  * Opens a running Go program. Throws UsageError with a hint for a pid that cannot be traced (no
  * such process, no rights, kernel thread, thread, 32-bit, foreign architecture, not Go), and
@@ -200,8 +257,9 @@ export async function openTarget(pid: number): Promise<Target> {
     if (!table.refresh()) throw open.exitedMeanwhile(pid);
     const executable = table.modules.find(m => m.executable);
     if (executable?.elf === undefined) throw open.exitedMeanwhile(pid);
-    const { elf } = executable;
-    const go = open.checkGoProgram(pid, exe, elf);
+    const goModule = findGoModule(table, executable);
+    const elf = goModule.elf ?? executable.elf;
+    const go = open.checkGoProgram(pid, goModule.path, elf);
     const instructions = await openInstructionReader(elf.arch);
     try {
       memory = new MemoryReader(pid);
@@ -209,7 +267,7 @@ export async function openTarget(pid: number): Promise<Target> {
       throw open.noMemoryRights(pid, error);
     }
     const globals = findRuntimeGlobals(go, instructions);
-    const counters = GoCounterReader.open(memory, go.offsets, globals, executable.bias);
+    const counters = GoCounterReader.open(memory, go.offsets, globals, goModule.bias);
     const info: TargetInfo = {
       pid,
       exe,
@@ -221,10 +279,12 @@ export async function openTarget(pid: number): Promise<Target> {
       stripped: go.stripped,
       pie: go.pie,
       goAbi: go.goAbi,
+      ...(goModule !== executable && { goLibrary: goModule.path }),
       tableRung: go.offsets.rung,
     };
     const tlsG = findTlsG(go, instructions);
-    return new Target({ info, go, table, executable, memory, instructions, tlsG, counters });
+    const parts = { info, go, table, executable, goModule, globals, memory, instructions };
+    return new Target({ ...parts, tlsG, counters });
   } catch (error) {
     table.close();
     memory?.close();

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash bb2d3ae27708148ef6a684474215642f. */
+/** Evaluated from the schema; hash 86893833c76cd84d44616da8f4589e94. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -196,7 +196,7 @@ export const ir: ProbeIr = {
       kind: 'struct',
       name: 'totals',
       about: 'Everything that the probe counted, over all stacks.',
-      sizeBytes: 48,
+      sizeBytes: 64,
       alignBytes: 8,
       fields: [
         {
@@ -263,6 +263,28 @@ export const ir: ProbeIr = {
             unit: 'count',
           },
           offsetBytes: 40,
+          sizeBytes: 8,
+        },
+        {
+          name: 'samples',
+          about: 'objects that the runtime sampled',
+          type: {
+            kind: 'scalar',
+            scalar: 'u64',
+            unit: 'count',
+          },
+          offsetBytes: 48,
+          sizeBytes: 8,
+        },
+        {
+          name: 'sampleFrees',
+          about: 'sampled objects freed, of those that the probe saw being sampled',
+          type: {
+            kind: 'scalar',
+            scalar: 'u64',
+            unit: 'count',
+          },
+          offsetBytes: 56,
           sizeBytes: 8,
         },
       ],
@@ -538,6 +560,379 @@ export const ir: ProbeIr = {
         ],
       },
     },
+    {
+      name: 'sample',
+      index: 3,
+      about: "The runtime's own sampling chose this object, of any size.",
+      struct: {
+        kind: 'struct',
+        name: 'sample',
+        about: "The runtime's own sampling chose this object, of any size.",
+        sizeBytes: 56,
+        alignBytes: 8,
+        fields: [
+          {
+            name: 'header',
+            about: 'what every record starts with',
+            type: {
+              kind: 'struct',
+              name: 'sondeHeader',
+            },
+            offsetBytes: 0,
+            sizeBytes: 16,
+          },
+          {
+            name: 'address',
+            about: 'first byte of the object',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'address',
+            },
+            offsetBytes: 16,
+            sizeBytes: 8,
+          },
+          {
+            name: 'sizeBytes',
+            about: 'bytes requested',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'bytes',
+            },
+            offsetBytes: 24,
+            sizeBytes: 8,
+          },
+          {
+            name: 'stack',
+            about: 'the Go stack that made it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'stackId',
+            },
+            offsetBytes: 32,
+            sizeBytes: 8,
+          },
+          {
+            name: 'goid',
+            about: 'goroutine that made it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'goid',
+            },
+            offsetBytes: 40,
+            sizeBytes: 8,
+          },
+          {
+            name: 'tid',
+            about: 'thread that made it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u32',
+              unit: 'tid',
+            },
+            offsetBytes: 48,
+            sizeBytes: 4,
+          },
+          {
+            name: 'pad0',
+            about: 'padding',
+            type: {
+              kind: 'bytes',
+              bytes: 4,
+            },
+            offsetBytes: 52,
+            sizeBytes: 4,
+            padding: true,
+          },
+        ],
+      },
+    },
+    {
+      name: 'sampleFree',
+      index: 4,
+      about: 'A sampled object was found dead and swept.',
+      struct: {
+        kind: 'struct',
+        name: 'sampleFree',
+        about: 'A sampled object was found dead and swept.',
+        sizeBytes: 40,
+        alignBytes: 8,
+        fields: [
+          {
+            name: 'header',
+            about: 'what every record starts with',
+            type: {
+              kind: 'struct',
+              name: 'sondeHeader',
+            },
+            offsetBytes: 0,
+            sizeBytes: 16,
+          },
+          {
+            name: 'address',
+            about: 'first byte of the object',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'address',
+            },
+            offsetBytes: 16,
+            sizeBytes: 8,
+          },
+          {
+            name: 'sizeBytes',
+            about: 'bytes of its size class',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'bytes',
+            },
+            offsetBytes: 24,
+            sizeBytes: 8,
+          },
+          {
+            name: 'tid',
+            about: 'thread that swept it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u32',
+              unit: 'tid',
+            },
+            offsetBytes: 32,
+            sizeBytes: 4,
+          },
+          {
+            name: 'pad0',
+            about: 'padding',
+            type: {
+              kind: 'bytes',
+              bytes: 4,
+            },
+            offsetBytes: 36,
+            sizeBytes: 4,
+            padding: true,
+          },
+        ],
+      },
+    },
+    {
+      name: 'gcCycle',
+      index: 5,
+      about: 'The garbage collector has marked everything and begins to sweep.',
+      struct: {
+        kind: 'struct',
+        name: 'gcCycle',
+        about: 'The garbage collector has marked everything and begins to sweep.',
+        sizeBytes: 32,
+        alignBytes: 8,
+        fields: [
+          {
+            name: 'header',
+            about: 'what every record starts with',
+            type: {
+              kind: 'struct',
+              name: 'sondeHeader',
+            },
+            offsetBytes: 0,
+            sizeBytes: 16,
+          },
+          {
+            name: 'cycle',
+            about: 'its number, as in MemStats.NumGC; 0 where that is not known',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'none',
+            },
+            offsetBytes: 16,
+            sizeBytes: 8,
+          },
+          {
+            name: 'tid',
+            about: 'thread that ended the mark',
+            type: {
+              kind: 'scalar',
+              scalar: 'u32',
+              unit: 'tid',
+            },
+            offsetBytes: 24,
+            sizeBytes: 4,
+          },
+          {
+            name: 'pad0',
+            about: 'padding',
+            type: {
+              kind: 'bytes',
+              bytes: 4,
+            },
+            offsetBytes: 28,
+            sizeBytes: 4,
+            padding: true,
+          },
+        ],
+      },
+    },
+    {
+      name: 'arena',
+      index: 6,
+      about: 'A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).',
+      struct: {
+        kind: 'struct',
+        name: 'arena',
+        about: 'A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).',
+        sizeBytes: 56,
+        alignBytes: 8,
+        fields: [
+          {
+            name: 'header',
+            about: 'what every record starts with',
+            type: {
+              kind: 'struct',
+              name: 'sondeHeader',
+            },
+            offsetBytes: 0,
+            sizeBytes: 16,
+          },
+          {
+            name: 'address',
+            about: 'first byte of the chunk',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'address',
+            },
+            offsetBytes: 16,
+            sizeBytes: 8,
+          },
+          {
+            name: 'sizeBytes',
+            about: 'bytes of the chunk',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'bytes',
+            },
+            offsetBytes: 24,
+            sizeBytes: 8,
+          },
+          {
+            name: 'stack',
+            about: 'the Go stack that needed it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'stackId',
+            },
+            offsetBytes: 32,
+            sizeBytes: 8,
+          },
+          {
+            name: 'goid',
+            about: 'goroutine that needed it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'goid',
+            },
+            offsetBytes: 40,
+            sizeBytes: 8,
+          },
+          {
+            name: 'tid',
+            about: 'thread that needed it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u32',
+              unit: 'tid',
+            },
+            offsetBytes: 48,
+            sizeBytes: 4,
+          },
+          {
+            name: 'pad0',
+            about: 'padding',
+            type: {
+              kind: 'bytes',
+              bytes: 4,
+            },
+            offsetBytes: 52,
+            sizeBytes: 4,
+            padding: true,
+          },
+        ],
+      },
+    },
+    {
+      name: 'arenaFree',
+      index: 7,
+      about: 'A chunk of a user arena was freed: touching it faults from now on.',
+      struct: {
+        kind: 'struct',
+        name: 'arenaFree',
+        about: 'A chunk of a user arena was freed: touching it faults from now on.',
+        sizeBytes: 40,
+        alignBytes: 8,
+        fields: [
+          {
+            name: 'header',
+            about: 'what every record starts with',
+            type: {
+              kind: 'struct',
+              name: 'sondeHeader',
+            },
+            offsetBytes: 0,
+            sizeBytes: 16,
+          },
+          {
+            name: 'address',
+            about: 'first byte of the chunk',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'address',
+            },
+            offsetBytes: 16,
+            sizeBytes: 8,
+          },
+          {
+            name: 'sizeBytes',
+            about: 'bytes of the chunk',
+            type: {
+              kind: 'scalar',
+              scalar: 'u64',
+              unit: 'bytes',
+            },
+            offsetBytes: 24,
+            sizeBytes: 8,
+          },
+          {
+            name: 'tid',
+            about: 'thread that freed it',
+            type: {
+              kind: 'scalar',
+              scalar: 'u32',
+              unit: 'tid',
+            },
+            offsetBytes: 32,
+            sizeBytes: 4,
+          },
+          {
+            name: 'pad0',
+            about: 'padding',
+            type: {
+              kind: 'bytes',
+              bytes: 4,
+            },
+            offsetBytes: 36,
+            sizeBytes: 4,
+            padding: true,
+          },
+        ],
+      },
+    },
   ],
   maps: [
     {
@@ -586,6 +981,40 @@ export const ir: ProbeIr = {
       value: {
         kind: 'struct',
         name: 'everyTotals',
+      },
+      maxEntries: {
+        param: 'maxStacks',
+      },
+    },
+    {
+      name: 'sampleLive',
+      about: 'aggregate: address → sampled object not freed yet',
+      kind: 'hash',
+      key: {
+        kind: 'scalar',
+        scalar: 'u64',
+        unit: 'address',
+      },
+      value: {
+        kind: 'struct',
+        name: 'live',
+      },
+      maxEntries: {
+        param: 'maxLive',
+      },
+    },
+    {
+      name: 'sampleByStack',
+      about: 'aggregate: stack → what was sampled there and what of that was freed',
+      kind: 'hash',
+      key: {
+        kind: 'scalar',
+        scalar: 'u64',
+        unit: 'stackId',
+      },
+      value: {
+        kind: 'struct',
+        name: 'stackTotals',
       },
       maxEntries: {
         param: 'maxStacks',
@@ -645,6 +1074,27 @@ export const ir: ProbeIr = {
       unit: 'none',
       default: 0,
     },
+    {
+      name: 'samples',
+      about: "1: births and deaths of the objects that the runtime's profile samples",
+      scalar: 'u32',
+      unit: 'none',
+      default: 0,
+    },
+    {
+      name: 'gcCycles',
+      about: '1: an event for each cycle of the garbage collector',
+      scalar: 'u32',
+      unit: 'none',
+      default: 0,
+    },
+    {
+      name: 'arenas',
+      about: '1: chunks of user arenas (GOEXPERIMENT=arenas)',
+      scalar: 'u32',
+      unit: 'none',
+      default: 0,
+    },
   ],
   attach: [
     {
@@ -658,12 +1108,19 @@ export const ir: ProbeIr = {
           program: 'large_call',
           caller: 'runtime.(*mcache).allocLarge',
           callee: 'runtime.(*mspan).initHeapBits',
+          passesResult: true,
         },
         {
           kind: 'goReturn',
           name: 'alloc-large-return',
           program: 'large_span_return',
           symbols: ['runtime.(*mcache).allocLarge'],
+        },
+        {
+          kind: 'goReturn',
+          name: 'large-alloc-return',
+          program: 'large_span_on_g0',
+          symbols: ['runtime.largeAlloc'],
         },
         {
           kind: 'goReturn',
@@ -709,8 +1166,121 @@ export const ir: ProbeIr = {
           kind: 'goEntry',
           name: 'mallocgc-entry',
           program: 'every_alloc',
-          limits: 'Go 1.27 serves most objects of up to 80 bytes without this function',
           symbols: ['runtime.mallocgc'],
+          unless: ['runtime.mallocgcSmallNoScanSC*', 'runtime.mallocgcSmallScanNoHeaderSC*'],
+        },
+        {
+          kind: 'goEntry',
+          name: 'mallocgc-leaves',
+          program: 'every_alloc',
+          symbols: [
+            'runtime.mallocgcSmallNoScanSC*',
+            'runtime.mallocgcSmallScanNoHeaderSC*',
+            'runtime.mallocgcSmallNoscan',
+            'runtime.mallocgcSmallScanNoHeader',
+            'runtime.mallocgcSmallScanHeader',
+            'runtime.mallocgcLarge',
+          ],
+          all: true,
+          also: ['runtime.mallocgcTinySC*', 'runtime.mallocgcTinySize*', 'runtime.mallocgcTiny'],
+        },
+        {
+          kind: 'goEntry',
+          name: 'mallocgc-and-specialised',
+          program: 'every_alloc_folded',
+          symbols: [
+            'runtime.mallocgc',
+            'runtime.mallocgcSmallNoScanSC*',
+            'runtime.mallocgcSmallScanNoHeaderSC*',
+          ],
+          all: true,
+          also: ['runtime.mallocgcTinySC*', 'runtime.mallocgcTinySize*'],
+        },
+      ],
+    },
+    {
+      name: 'sample',
+      about: "birth of an object that the runtime's own profile samples",
+      need: 'optional',
+      when: {
+        param: 'samples',
+      },
+      oneOf: [
+        {
+          kind: 'goEntry',
+          name: 'profile-malloc-entry',
+          program: 'sample_made',
+          limits: 'one object per runtime.MemProfileRate bytes, 512 KiB unless the program sets it',
+          symbols: ['runtime.mProf_Malloc'],
+          needs: 'memoryProfiling',
+        },
+      ],
+    },
+    {
+      name: 'sampleFree',
+      about: 'death of a sampled object',
+      need: 'optional',
+      when: {
+        param: 'samples',
+      },
+      brake: 'last',
+      oneOf: [
+        {
+          kind: 'goEntry',
+          name: 'free-special-entry',
+          program: 'sample_freed',
+          limits: 'seen when its span is swept: up to one cycle after it became unreachable',
+          symbols: ['runtime.freeSpecial', 'runtime.freespecial'],
+          needs: 'memoryProfiling',
+        },
+      ],
+    },
+    {
+      name: 'gc',
+      about: 'a cycle of the garbage collector: all is marked, the sweep begins',
+      need: 'optional',
+      when: {
+        param: 'gcCycles',
+      },
+      oneOf: [
+        {
+          kind: 'goEntry',
+          name: 'gc-sweep-entry',
+          program: 'gc_swept',
+          symbols: ['runtime.gcSweep'],
+        },
+      ],
+    },
+    {
+      name: 'arena',
+      about: 'a chunk taken for a user arena',
+      need: 'optional',
+      when: {
+        param: 'arenas',
+      },
+      oneOf: [
+        {
+          kind: 'goReturn',
+          name: 'arena-chunk-return',
+          program: 'arena_made',
+          symbols: ['runtime.(*mheap).allocUserArenaChunk'],
+        },
+      ],
+    },
+    {
+      name: 'arenaFree',
+      about: 'a chunk of a user arena freed',
+      need: 'optional',
+      when: {
+        param: 'arenas',
+      },
+      brake: 'last',
+      oneOf: [
+        {
+          kind: 'goEntry',
+          name: 'arena-fault-entry',
+          program: 'arena_freed',
+          symbols: ['runtime.(*mspan).setUserArenaChunkToFault'],
         },
       ],
     },
@@ -720,7 +1290,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 160,
+    sizeBytes: 240,
     alignBytes: 8,
     fields: [
       {
@@ -741,7 +1311,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 128,
+        sizeBytes: 192,
       },
       {
         name: 'maxLive',
@@ -751,7 +1321,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 144,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -762,7 +1332,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 148,
+        offsetBytes: 212,
         sizeBytes: 4,
       },
       {
@@ -773,7 +1343,40 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 152,
+        offsetBytes: 216,
+        sizeBytes: 4,
+      },
+      {
+        name: 'samples',
+        about: "1: births and deaths of the objects that the runtime's profile samples",
+        type: {
+          kind: 'scalar',
+          scalar: 'u32',
+          unit: 'none',
+        },
+        offsetBytes: 220,
+        sizeBytes: 4,
+      },
+      {
+        name: 'gcCycles',
+        about: '1: an event for each cycle of the garbage collector',
+        type: {
+          kind: 'scalar',
+          scalar: 'u32',
+          unit: 'none',
+        },
+        offsetBytes: 224,
+        sizeBytes: 4,
+      },
+      {
+        name: 'arenas',
+        about: '1: chunks of user arenas (GOEXPERIMENT=arenas)',
+        type: {
+          kind: 'scalar',
+          scalar: 'u32',
+          unit: 'none',
+        },
+        offsetBytes: 228,
         sizeBytes: 4,
       },
       {
@@ -784,10 +1387,21 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 156,
+        offsetBytes: 232,
         sizeBytes: 4,
+      },
+      {
+        name: 'pad0',
+        about: 'padding',
+        type: {
+          kind: 'bytes',
+          bytes: 4,
+        },
+        offsetBytes: 236,
+        sizeBytes: 4,
+        padding: true,
       },
     ],
   },
-  hash: 'bb2d3ae27708148ef6a684474215642f',
+  hash: '86893833c76cd84d44616da8f4589e94',
 };

@@ -26,7 +26,7 @@
  *   0..7    allocs       __u64, count
  *   8..15   alloc_bytes  __u64, bytes
  *
- * struct mallocgc_totals: 48 bytes, aligned to 8
+ * struct mallocgc_totals: 64 bytes, aligned to 8
  *   bytes   field                type
  *   0..7    allocs               __u64, count
  *   8..15   frees                __u64, count
@@ -34,6 +34,8 @@
  *   24..31  free_bytes           __u64, bytes
  *   32..39  freed_before_attach  __u64, count
  *   40..47  every                __u64, count
+ *   48..55  samples              __u64, count
+ *   56..63  sample_frees         __u64, count
  *
  * struct mallocgc_large: 72 bytes, aligned to 8
  *   bytes   field         type
@@ -65,14 +67,61 @@
  *   48..51  tid         __u32, tid
  *   52..55  (padding)
  *
- * struct mallocgc_config: 160 bytes, aligned to 8
+ * struct mallocgc_sample: 56 bytes, aligned to 8
+ *   bytes   field       type
+ *   0..15   header      struct sonde_header
+ *   16..23  address     __u64, address
+ *   24..31  size_bytes  __u64, bytes
+ *   32..39  stack       __u64, stackId
+ *   40..47  goid        __u64, goid
+ *   48..51  tid         __u32, tid
+ *   52..55  (padding)
+ *
+ * struct mallocgc_sample_free: 40 bytes, aligned to 8
+ *   bytes   field       type
+ *   0..15   header      struct sonde_header
+ *   16..23  address     __u64, address
+ *   24..31  size_bytes  __u64, bytes
+ *   32..35  tid         __u32, tid
+ *   36..39  (padding)
+ *
+ * struct mallocgc_gc_cycle: 32 bytes, aligned to 8
+ *   bytes   field      type
+ *   0..15   header     struct sonde_header
+ *   16..23  cycle      __u64
+ *   24..27  tid        __u32, tid
+ *   28..31  (padding)
+ *
+ * struct mallocgc_arena: 56 bytes, aligned to 8
+ *   bytes   field       type
+ *   0..15   header      struct sonde_header
+ *   16..23  address     __u64, address
+ *   24..31  size_bytes  __u64, bytes
+ *   32..39  stack       __u64, stackId
+ *   40..47  goid        __u64, goid
+ *   48..51  tid         __u32, tid
+ *   52..55  (padding)
+ *
+ * struct mallocgc_arena_free: 40 bytes, aligned to 8
+ *   bytes   field       type
+ *   0..15   header      struct sonde_header
+ *   16..23  address     __u64, address
+ *   24..31  size_bytes  __u64, bytes
+ *   32..35  tid         __u32, tid
+ *   36..39  (padding)
+ *
+ * struct mallocgc_config: 240 bytes, aligned to 8
  *   bytes     field        type
  *   0..15     schema_hash  __u8[16]
- *   16..143   target       struct sonde_target
- *   144..147  max_live     __u32
- *   148..151  max_stacks   __u32
- *   152..155  window_ms    __u32
- *   156..159  mode         __u32
+ *   16..207   target       struct sonde_target
+ *   208..211  max_live     __u32
+ *   212..215  max_stacks   __u32
+ *   216..219  window_ms    __u32
+ *   220..223  samples      __u32
+ *   224..227  gc_cycles    __u32
+ *   228..231  arenas       __u32
+ *   232..235  mode         __u32
+ *   236..239  (padding)
  *
  */
 #ifndef MALLOCGC_BPF_H
@@ -85,22 +134,30 @@ enum mallocgc_event {
 	MALLOCGC_EVENT_LARGE = 0, /* The Go heap took a span for one large object. */
 	MALLOCGC_EVENT_FREE = 1, /* The span of a large object went back to the Go heap. */
 	MALLOCGC_EVENT_EVERY = 2, /* Any Go allocation inside the window that `windowMs` opened. */
+	MALLOCGC_EVENT_SAMPLE = 3, /* The runtime's own sampling chose this object, of any size. */
+	MALLOCGC_EVENT_SAMPLE_FREE = 4, /* A sampled object was found dead and swept. */
+	/* The garbage collector has marked everything and begins to sweep. */
+	MALLOCGC_EVENT_GC_CYCLE = 5,
+	/* A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). */
+	MALLOCGC_EVENT_ARENA = 6,
+	/* A chunk of a user arena was freed: touching it faults from now on. */
+	MALLOCGC_EVENT_ARENA_FREE = 7,
 };
 
 /*
  * A large object that is not freed yet.
- * packages/probe-mallocgc/src/schema.ts:43
+ * packages/probe-mallocgc/src/schema.ts:52
  */
 struct mallocgc_live {
-	/* bytes of its span (schema.ts:44) */
+	/* bytes of its span (schema.ts:53) */
 	__u64 size_bytes;
-	/* the Go stack that made it (schema.ts:45) */
+	/* the Go stack that made it (schema.ts:54) */
 	__u64 stack;
-	/* when its span was taken (schema.ts:46) */
+	/* when its span was taken (schema.ts:55) */
 	__u64 allocated_ns;
-	/* goroutine that made it (schema.ts:47) */
+	/* goroutine that made it (schema.ts:56) */
 	__u64 goid;
-	/* thread that made it (schema.ts:48) */
+	/* thread that made it (schema.ts:57) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -114,20 +171,20 @@ SONDE_ASSERT_FIELD(struct mallocgc_live, pad0, 36, 4);
 
 /*
  * What one stack made since the attach, and how much was freed.
- * packages/probe-mallocgc/src/schema.ts:50
+ * packages/probe-mallocgc/src/schema.ts:59
  */
 struct mallocgc_stack_totals {
-	/* large objects made (schema.ts:32) */
+	/* large objects made (schema.ts:41) */
 	__u64 allocs;
-	/* large objects freed, of those that the probe saw being made (schema.ts:33) */
+	/* large objects freed, of those that the probe saw being made (schema.ts:42) */
 	__u64 frees;
-	/* bytes of the spans of the objects made (schema.ts:34) */
+	/* bytes of the spans of the objects made (schema.ts:43) */
 	__u64 alloc_bytes;
-	/* bytes of the spans of the objects freed (schema.ts:35) */
+	/* bytes of the spans of the objects freed (schema.ts:44) */
 	__u64 free_bytes;
-	/* first object (schema.ts:52) */
+	/* first object (schema.ts:61) */
 	__u64 first_ns;
-	/* latest object (schema.ts:53) */
+	/* latest object (schema.ts:62) */
 	__u64 last_ns;
 };
 SONDE_ASSERT_SIZE(struct mallocgc_stack_totals, 48);
@@ -140,12 +197,12 @@ SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, last_ns, 40, 8);
 
 /*
  * All allocations of one stack inside the window, of any size.
- * packages/probe-mallocgc/src/schema.ts:55
+ * packages/probe-mallocgc/src/schema.ts:64
  */
 struct mallocgc_every_totals {
-	/* allocations (schema.ts:56) */
+	/* allocations (schema.ts:65) */
 	__u64 allocs;
-	/* bytes requested (schema.ts:57) */
+	/* bytes requested (schema.ts:66) */
 	__u64 alloc_bytes;
 };
 SONDE_ASSERT_SIZE(struct mallocgc_every_totals, 16);
@@ -154,50 +211,56 @@ SONDE_ASSERT_FIELD(struct mallocgc_every_totals, alloc_bytes, 8, 8);
 
 /*
  * Everything that the probe counted, over all stacks.
- * packages/probe-mallocgc/src/schema.ts:59
+ * packages/probe-mallocgc/src/schema.ts:68
  */
 struct mallocgc_totals {
-	/* large objects made (schema.ts:32) */
+	/* large objects made (schema.ts:41) */
 	__u64 allocs;
-	/* large objects freed, of those that the probe saw being made (schema.ts:33) */
+	/* large objects freed, of those that the probe saw being made (schema.ts:42) */
 	__u64 frees;
-	/* bytes of the spans of the objects made (schema.ts:34) */
+	/* bytes of the spans of the objects made (schema.ts:43) */
 	__u64 alloc_bytes;
-	/* bytes of the spans of the objects freed (schema.ts:35) */
+	/* bytes of the spans of the objects freed (schema.ts:44) */
 	__u64 free_bytes;
-	/* large objects freed that were made before the attach (schema.ts:61) */
+	/* large objects freed that were made before the attach (schema.ts:70) */
 	__u64 freed_before_attach;
-	/* allocations of any size inside the window (schema.ts:62) */
+	/* allocations of any size inside the window (schema.ts:71) */
 	__u64 every;
+	/* objects that the runtime sampled (schema.ts:72) */
+	__u64 samples;
+	/* sampled objects freed, of those that the probe saw being sampled (schema.ts:73) */
+	__u64 sample_frees;
 };
-SONDE_ASSERT_SIZE(struct mallocgc_totals, 48);
+SONDE_ASSERT_SIZE(struct mallocgc_totals, 64);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, allocs, 0, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, frees, 8, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, alloc_bytes, 16, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, free_bytes, 24, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, freed_before_attach, 32, 8);
 SONDE_ASSERT_FIELD(struct mallocgc_totals, every, 40, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_totals, samples, 48, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_totals, sample_frees, 56, 8);
 
 /*
  * The Go heap took a span for one large object.
- * packages/probe-mallocgc/src/schema.ts:66
+ * packages/probe-mallocgc/src/schema.ts:77
  */
 struct mallocgc_large {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:67) */
+	/* first byte of the object (schema.ts:78) */
 	__u64 address;
-	/* bytes of its span: the request rounded up to pages of 8 KiB (schema.ts:68) */
+	/* bytes of its span: the request rounded up to pages of 8 KiB (schema.ts:79) */
 	__u64 size_bytes;
-	/* the Go stack that made it (schema.ts:69) */
+	/* the Go stack that made it (schema.ts:80) */
 	__u64 stack;
-	/* goroutine that made it (schema.ts:70) */
+	/* goroutine that made it (schema.ts:81) */
 	__u64 goid;
-	/* command name of the current task (schema.ts:71) */
+	/* command name of the current task (schema.ts:82) */
 	char comm[16];
-	/* thread that made it (schema.ts:72) */
+	/* thread that made it (schema.ts:83) */
 	__u32 tid;
-	/* the object holds no pointers (schema.ts:73) */
+	/* the object holds no pointers (schema.ts:84) */
 	_Bool pointer_free;
 	__u8 pad0[3];
 };
@@ -214,16 +277,16 @@ SONDE_ASSERT_FIELD(struct mallocgc_large, pad0, 69, 3);
 
 /*
  * The span of a large object went back to the Go heap.
- * packages/probe-mallocgc/src/schema.ts:75
+ * packages/probe-mallocgc/src/schema.ts:86
  */
 struct mallocgc_free {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:76) */
+	/* first byte of the object (schema.ts:87) */
 	__u64 address;
-	/* bytes of its span (schema.ts:77) */
+	/* bytes of its span (schema.ts:88) */
 	__u64 size_bytes;
-	/* thread that swept it (schema.ts:78) */
+	/* thread that swept it (schema.ts:89) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -236,20 +299,20 @@ SONDE_ASSERT_FIELD(struct mallocgc_free, pad0, 36, 4);
 
 /*
  * Any Go allocation inside the window that `windowMs` opened.
- * packages/probe-mallocgc/src/schema.ts:80
+ * packages/probe-mallocgc/src/schema.ts:91
  */
 struct mallocgc_every {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* bytes requested (schema.ts:81) */
+	/* bytes requested (schema.ts:92) */
 	__u64 size_bytes;
-	/* runtime type of the object, 0 for memory without pointers (schema.ts:82) */
+	/* runtime type of the object, 0 for memory without pointers (schema.ts:93) */
 	__u64 type;
-	/* the Go stack that allocated (schema.ts:83) */
+	/* the Go stack that allocated (schema.ts:94) */
 	__u64 stack;
-	/* goroutine that allocated (schema.ts:84) */
+	/* goroutine that allocated (schema.ts:95) */
 	__u64 goid;
-	/* thread that allocated (schema.ts:85) */
+	/* thread that allocated (schema.ts:96) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -263,42 +326,175 @@ SONDE_ASSERT_FIELD(struct mallocgc_every, tid, 48, 4);
 SONDE_ASSERT_FIELD(struct mallocgc_every, pad0, 52, 4);
 
 /*
+ * The runtime's own sampling chose this object, of any size.
+ * packages/probe-mallocgc/src/schema.ts:98
+ */
+struct mallocgc_sample {
+	/* what every record starts with */
+	struct sonde_header header;
+	/* first byte of the object (schema.ts:99) */
+	__u64 address;
+	/* bytes requested (schema.ts:100) */
+	__u64 size_bytes;
+	/* the Go stack that made it (schema.ts:101) */
+	__u64 stack;
+	/* goroutine that made it (schema.ts:102) */
+	__u64 goid;
+	/* thread that made it (schema.ts:103) */
+	__u32 tid;
+	__u8 pad0[4];
+};
+SONDE_ASSERT_SIZE(struct mallocgc_sample, 56);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, header, 0, 16);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, address, 16, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, size_bytes, 24, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, stack, 32, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, goid, 40, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, tid, 48, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_sample, pad0, 52, 4);
+
+/*
+ * A sampled object was found dead and swept.
+ * packages/probe-mallocgc/src/schema.ts:105
+ */
+struct mallocgc_sample_free {
+	/* what every record starts with */
+	struct sonde_header header;
+	/* first byte of the object (schema.ts:106) */
+	__u64 address;
+	/* bytes of its size class (schema.ts:107) */
+	__u64 size_bytes;
+	/* thread that swept it (schema.ts:108) */
+	__u32 tid;
+	__u8 pad0[4];
+};
+SONDE_ASSERT_SIZE(struct mallocgc_sample_free, 40);
+SONDE_ASSERT_FIELD(struct mallocgc_sample_free, header, 0, 16);
+SONDE_ASSERT_FIELD(struct mallocgc_sample_free, address, 16, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample_free, size_bytes, 24, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_sample_free, tid, 32, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_sample_free, pad0, 36, 4);
+
+/*
+ * The garbage collector has marked everything and begins to sweep.
+ * packages/probe-mallocgc/src/schema.ts:110
+ */
+struct mallocgc_gc_cycle {
+	/* what every record starts with */
+	struct sonde_header header;
+	/* its number, as in MemStats.NumGC; 0 where that is not known (schema.ts:111) */
+	__u64 cycle;
+	/* thread that ended the mark (schema.ts:112) */
+	__u32 tid;
+	__u8 pad0[4];
+};
+SONDE_ASSERT_SIZE(struct mallocgc_gc_cycle, 32);
+SONDE_ASSERT_FIELD(struct mallocgc_gc_cycle, header, 0, 16);
+SONDE_ASSERT_FIELD(struct mallocgc_gc_cycle, cycle, 16, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_gc_cycle, tid, 24, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_gc_cycle, pad0, 28, 4);
+
+/*
+ * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).
+ * packages/probe-mallocgc/src/schema.ts:114
+ */
+struct mallocgc_arena {
+	/* what every record starts with */
+	struct sonde_header header;
+	/* first byte of the chunk (schema.ts:115) */
+	__u64 address;
+	/* bytes of the chunk (schema.ts:116) */
+	__u64 size_bytes;
+	/* the Go stack that needed it (schema.ts:117) */
+	__u64 stack;
+	/* goroutine that needed it (schema.ts:118) */
+	__u64 goid;
+	/* thread that needed it (schema.ts:119) */
+	__u32 tid;
+	__u8 pad0[4];
+};
+SONDE_ASSERT_SIZE(struct mallocgc_arena, 56);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, header, 0, 16);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, address, 16, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, size_bytes, 24, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, stack, 32, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, goid, 40, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, tid, 48, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_arena, pad0, 52, 4);
+
+/*
+ * A chunk of a user arena was freed: touching it faults from now on.
+ * packages/probe-mallocgc/src/schema.ts:121
+ */
+struct mallocgc_arena_free {
+	/* what every record starts with */
+	struct sonde_header header;
+	/* first byte of the chunk (schema.ts:122) */
+	__u64 address;
+	/* bytes of the chunk (schema.ts:123) */
+	__u64 size_bytes;
+	/* thread that freed it (schema.ts:124) */
+	__u32 tid;
+	__u8 pad0[4];
+};
+SONDE_ASSERT_SIZE(struct mallocgc_arena_free, 40);
+SONDE_ASSERT_FIELD(struct mallocgc_arena_free, header, 0, 16);
+SONDE_ASSERT_FIELD(struct mallocgc_arena_free, address, 16, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena_free, size_bytes, 24, 8);
+SONDE_ASSERT_FIELD(struct mallocgc_arena_free, tid, 32, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_arena_free, pad0, 36, 4);
+
+/*
  * Everything that the loader sets before the programs are verified.
- * packages/probe-mallocgc/src/schema.ts:118
+ * packages/probe-mallocgc/src/schema.ts:169
  */
 struct mallocgc_config {
 	/* hash of the schema; the loader refuses another decoder */
 	__u8 schema_hash[16];
 	/* the traced process */
 	struct sonde_target target;
-	/* most large objects that may be live at once; more are counted as lost (schema.ts:119) */
+	/* most large objects that may be live at once; more are counted as lost (schema.ts:170) */
 	__u32 max_live;
-	/* most different stacks (schema.ts:122) */
+	/* most different stacks (schema.ts:173) */
 	__u32 max_stacks;
-	/* milliseconds during which every allocation is reported; 0: none is (schema.ts:123) */
+	/* milliseconds during which every allocation is reported; 0: none is (schema.ts:174) */
 	__u32 window_ms;
+	/* 1: births and deaths of the objects that the runtime's profile samples (schema.ts:177) */
+	__u32 samples;
+	/* 1: an event for each cycle of the garbage collector (schema.ts:180) */
+	__u32 gc_cycles;
+	/* 1: chunks of user arenas (GOEXPERIMENT=arenas) (schema.ts:181) */
+	__u32 arenas;
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
+	__u8 pad0[4];
 };
-SONDE_ASSERT_SIZE(struct mallocgc_config, 160);
+SONDE_ASSERT_SIZE(struct mallocgc_config, 240);
 SONDE_ASSERT_FIELD(struct mallocgc_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct mallocgc_config, target, 16, 128);
-SONDE_ASSERT_FIELD(struct mallocgc_config, max_live, 144, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, max_stacks, 148, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, window_ms, 152, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, mode, 156, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct mallocgc_config, max_live, 208, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, max_stacks, 212, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, window_ms, 216, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, samples, 220, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, gc_cycles, 224, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, arenas, 228, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, mode, 232, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, pad0, 236, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0xbb, 0x2d, 0x3a, 0xe2, 0x77, 0x08, 0x14, 0x8e,
-		0xf6, 0xa6, 0x84, 0x47, 0x42, 0x15, 0x64, 0x2f,
+		0x86, 0x89, 0x38, 0x33, 0xc7, 0x6c, 0xd8, 0x4d,
+		0x44, 0x61, 0x6d, 0xa8, 0xf4, 0x58, 0x9e, 0x94,
 	},
 	.max_live = 65536,
 	.max_stacks = 8192,
 	.window_ms = 0,
+	.samples = 0,
+	.gc_cycles = 0,
+	.arenas = 0,
 };
 
 #define SONDE_TARGET (&config.target)
@@ -308,7 +504,7 @@ const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 /*
  * aggregate: address → large object not freed yet
  * Sized by parameter max_live at load.
- * packages/probe-mallocgc/src/schema.ts:89
+ * packages/probe-mallocgc/src/schema.ts:128
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -320,7 +516,7 @@ struct {
 /*
  * aggregate: stack → what it made and what of that was freed
  * Sized by parameter max_stacks at load.
- * packages/probe-mallocgc/src/schema.ts:95
+ * packages/probe-mallocgc/src/schema.ts:134
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -332,7 +528,7 @@ struct {
 /*
  * aggregate: stack → all its allocations inside the window
  * Sized by parameter max_stacks at load.
- * packages/probe-mallocgc/src/schema.ts:101
+ * packages/probe-mallocgc/src/schema.ts:140
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -342,8 +538,32 @@ struct {
 } every_by_stack SEC(".maps");
 
 /*
+ * aggregate: address → sampled object not freed yet
+ * Sized by parameter max_live at load.
+ * packages/probe-mallocgc/src/schema.ts:146
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct mallocgc_live);
+} sample_live SEC(".maps");
+
+/*
+ * aggregate: stack → what was sampled there and what of that was freed
+ * Sized by parameter max_stacks at load.
+ * packages/probe-mallocgc/src/schema.ts:152
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct mallocgc_stack_totals);
+} sample_by_stack SEC(".maps");
+
+/*
  * aggregate: one entry, everything counted
- * packages/probe-mallocgc/src/schema.ts:107
+ * packages/probe-mallocgc/src/schema.ts:158
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -354,7 +574,7 @@ struct {
 
 /*
  * one entry: when the first allocation of any size was seen, 0 before
- * packages/probe-mallocgc/src/schema.ts:112
+ * packages/probe-mallocgc/src/schema.ts:163
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -437,6 +657,136 @@ static __always_inline void mallocgc_every_submit(struct mallocgc_every *event)
 
 /* Gives the record's room back unread. */
 static __always_inline void mallocgc_every_discard(struct mallocgc_every *event)
+{
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A zeroed sample record with its header filled; NULL when the ring is full, which is counted. */
+static __always_inline struct mallocgc_sample *mallocgc_sample_reserve(void)
+{
+	struct mallocgc_sample *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
+
+	if (!event) {
+		sonde_loss(SONDE_LOSS_RING_FULL);
+		return 0;
+	}
+	__builtin_memset((char *)event + 0, 0, 56);
+	sonde_fill_header(&event->header, MALLOCGC_EVENT_SAMPLE, sizeof(*event));
+	return event;
+}
+
+/* Hands the record to the reader, which is woken only when enough bytes are waiting. */
+static __always_inline void mallocgc_sample_submit(struct mallocgc_sample *event)
+{
+	bpf_ringbuf_submit(event, sonde_wakeup_flags());
+}
+
+/* Gives the record's room back unread. */
+static __always_inline void mallocgc_sample_discard(struct mallocgc_sample *event)
+{
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A zeroed sampleFree record with its header filled; NULL when the ring is full, which is counted. */
+static __always_inline struct mallocgc_sample_free *mallocgc_sample_free_reserve(void)
+{
+	struct mallocgc_sample_free *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
+
+	if (!event) {
+		sonde_loss(SONDE_LOSS_RING_FULL);
+		return 0;
+	}
+	__builtin_memset((char *)event + 0, 0, 40);
+	sonde_fill_header(&event->header, MALLOCGC_EVENT_SAMPLE_FREE, sizeof(*event));
+	return event;
+}
+
+/* Hands the record to the reader, which is woken only when enough bytes are waiting. */
+static __always_inline void mallocgc_sample_free_submit(struct mallocgc_sample_free *event)
+{
+	bpf_ringbuf_submit(event, sonde_wakeup_flags());
+}
+
+/* Gives the record's room back unread. */
+static __always_inline void mallocgc_sample_free_discard(struct mallocgc_sample_free *event)
+{
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A zeroed gcCycle record with its header filled; NULL when the ring is full, which is counted. */
+static __always_inline struct mallocgc_gc_cycle *mallocgc_gc_cycle_reserve(void)
+{
+	struct mallocgc_gc_cycle *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
+
+	if (!event) {
+		sonde_loss(SONDE_LOSS_RING_FULL);
+		return 0;
+	}
+	__builtin_memset((char *)event + 0, 0, 32);
+	sonde_fill_header(&event->header, MALLOCGC_EVENT_GC_CYCLE, sizeof(*event));
+	return event;
+}
+
+/* Hands the record to the reader, which is woken only when enough bytes are waiting. */
+static __always_inline void mallocgc_gc_cycle_submit(struct mallocgc_gc_cycle *event)
+{
+	bpf_ringbuf_submit(event, sonde_wakeup_flags());
+}
+
+/* Gives the record's room back unread. */
+static __always_inline void mallocgc_gc_cycle_discard(struct mallocgc_gc_cycle *event)
+{
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A zeroed arena record with its header filled; NULL when the ring is full, which is counted. */
+static __always_inline struct mallocgc_arena *mallocgc_arena_reserve(void)
+{
+	struct mallocgc_arena *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
+
+	if (!event) {
+		sonde_loss(SONDE_LOSS_RING_FULL);
+		return 0;
+	}
+	__builtin_memset((char *)event + 0, 0, 56);
+	sonde_fill_header(&event->header, MALLOCGC_EVENT_ARENA, sizeof(*event));
+	return event;
+}
+
+/* Hands the record to the reader, which is woken only when enough bytes are waiting. */
+static __always_inline void mallocgc_arena_submit(struct mallocgc_arena *event)
+{
+	bpf_ringbuf_submit(event, sonde_wakeup_flags());
+}
+
+/* Gives the record's room back unread. */
+static __always_inline void mallocgc_arena_discard(struct mallocgc_arena *event)
+{
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A zeroed arenaFree record with its header filled; NULL when the ring is full, which is counted. */
+static __always_inline struct mallocgc_arena_free *mallocgc_arena_free_reserve(void)
+{
+	struct mallocgc_arena_free *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
+
+	if (!event) {
+		sonde_loss(SONDE_LOSS_RING_FULL);
+		return 0;
+	}
+	__builtin_memset((char *)event + 0, 0, 40);
+	sonde_fill_header(&event->header, MALLOCGC_EVENT_ARENA_FREE, sizeof(*event));
+	return event;
+}
+
+/* Hands the record to the reader, which is woken only when enough bytes are waiting. */
+static __always_inline void mallocgc_arena_free_submit(struct mallocgc_arena_free *event)
+{
+	bpf_ringbuf_submit(event, sonde_wakeup_flags());
+}
+
+/* Gives the record's room back unread. */
+static __always_inline void mallocgc_arena_free_discard(struct mallocgc_arena_free *event)
 {
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }

@@ -21,17 +21,17 @@ import {
   viewBytes,
 } from '@sonde/core/decode';
 
-/** A large object that is not freed yet. Declared in packages/probe-mallocgc/src/schema.ts:43. */
+/** A large object that is not freed yet. Declared in packages/probe-mallocgc/src/schema.ts:52. */
 export type Live = {
-  /** bytes of its span (schema line 44) */
+  /** bytes of its span (schema line 53) */
   readonly sizeBytes: number;
-  /** the Go stack that made it (schema line 45) */
+  /** the Go stack that made it (schema line 54) */
   readonly stack: bigint;
-  /** when its span was taken (schema line 46) */
+  /** when its span was taken (schema line 55) */
   readonly allocatedNs: bigint;
-  /** goroutine that made it (schema line 47) */
+  /** goroutine that made it (schema line 56) */
   readonly goid: number;
-  /** thread that made it (schema line 48) */
+  /** thread that made it (schema line 57) */
   readonly tid: number;
 };
 
@@ -49,7 +49,7 @@ export function decodeLive(view: DataView, offset: number): Live {
 
 /**
  * A large object that is not freed yet. Read in place: valid while the memory behind the view
- * is. Declared in packages/probe-mallocgc/src/schema.ts:43.
+ * is. Declared in packages/probe-mallocgc/src/schema.ts:52.
  */
 export class LiveCursor {
   /** Bytes that one takes. */
@@ -57,7 +57,7 @@ export class LiveCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** bytes of its span; throws above 2^53 (schema line 44) */
+  /** bytes of its span; throws above 2^53 (schema line 53) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -77,7 +77,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** the Go stack that made it; throws above 2^53 (schema line 45) */
+  /** the Go stack that made it; throws above 2^53 (schema line 54) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -97,7 +97,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** when its span was taken; throws above 2^53 (schema line 46) */
+  /** when its span was taken; throws above 2^53 (schema line 55) */
   get allocatedNs(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -117,7 +117,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** goroutine that made it; throws above 2^53 (schema line 47) */
+  /** goroutine that made it; throws above 2^53 (schema line 56) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -137,7 +137,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that made it (schema line 48) */
+  /** thread that made it (schema line 57) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -153,26 +153,26 @@ export class LiveCursor {
 
 /**
  * A large object that is not freed yet. As columns: `rows` are filled, of `capacity`. Declared
- * in packages/probe-mallocgc/src/schema.ts:43.
+ * in packages/probe-mallocgc/src/schema.ts:52.
  */
 export class LiveColumns {
-  /** bytes of its span, low 32 bits (schema line 44) */
+  /** bytes of its span, low 32 bits (schema line 53) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low 32 bits (schema line 45) */
+  /** the Go stack that made it, low 32 bits (schema line 54) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when its span was taken, low 32 bits (schema line 46) */
+  /** when its span was taken, low 32 bits (schema line 55) */
   readonly allocatedNsLo: Uint32Array;
   /** High 32 bits of `allocatedNs`. */
   readonly allocatedNsHi: Uint32Array;
-  /** goroutine that made it, low 32 bits (schema line 47) */
+  /** goroutine that made it, low 32 bits (schema line 56) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that made it (schema line 48) */
+  /** thread that made it (schema line 57) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -231,20 +231,20 @@ export class LiveColumns {
 
 /**
  * What one stack made since the attach, and how much was freed. Declared in
- * packages/probe-mallocgc/src/schema.ts:50.
+ * packages/probe-mallocgc/src/schema.ts:59.
  */
 export type StackTotals = {
-  /** large objects made (schema line 32) */
+  /** large objects made (schema line 41) */
   readonly allocs: number;
-  /** large objects freed, of those that the probe saw being made (schema line 33) */
+  /** large objects freed, of those that the probe saw being made (schema line 42) */
   readonly frees: number;
-  /** bytes of the spans of the objects made (schema line 34) */
+  /** bytes of the spans of the objects made (schema line 43) */
   readonly allocBytes: number;
-  /** bytes of the spans of the objects freed (schema line 35) */
+  /** bytes of the spans of the objects freed (schema line 44) */
   readonly freeBytes: number;
-  /** first object (schema line 52) */
+  /** first object (schema line 61) */
   readonly firstNs: bigint;
-  /** latest object (schema line 53) */
+  /** latest object (schema line 62) */
   readonly lastNs: bigint;
 };
 
@@ -263,7 +263,7 @@ export function decodeStackTotals(view: DataView, offset: number): StackTotals {
 
 /**
  * What one stack made since the attach, and how much was freed. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:50.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:59.
  */
 export class StackTotalsCursor {
   /** Bytes that one takes. */
@@ -271,7 +271,7 @@ export class StackTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** large objects made; throws above 2^53 (schema line 32) */
+  /** large objects made; throws above 2^53 (schema line 41) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -293,7 +293,7 @@ export class StackTotalsCursor {
 
   /**
    * large objects freed, of those that the probe saw being made; throws above 2^53 (schema
-   * line 33)
+   * line 42)
    */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
@@ -314,7 +314,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** bytes of the spans of the objects made; throws above 2^53 (schema line 34) */
+  /** bytes of the spans of the objects made; throws above 2^53 (schema line 43) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -334,7 +334,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 35) */
+  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 44) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -354,7 +354,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** first object; throws above 2^53 (schema line 52) */
+  /** first object; throws above 2^53 (schema line 61) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -374,7 +374,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** latest object; throws above 2^53 (schema line 53) */
+  /** latest object; throws above 2^53 (schema line 62) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -405,30 +405,30 @@ export class StackTotalsCursor {
 
 /**
  * What one stack made since the attach, and how much was freed. As columns: `rows` are filled,
- * of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:50.
+ * of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:59.
  */
 export class StackTotalsColumns {
-  /** large objects made, low 32 bits (schema line 32) */
+  /** large objects made, low 32 bits (schema line 41) */
   readonly allocsLo: Uint32Array;
   /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 33) */
+  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 42) */
   readonly freesLo: Uint32Array;
   /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes of the spans of the objects made, low 32 bits (schema line 34) */
+  /** bytes of the spans of the objects made, low 32 bits (schema line 43) */
   readonly allocBytesLo: Uint32Array;
   /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes of the spans of the objects freed, low 32 bits (schema line 35) */
+  /** bytes of the spans of the objects freed, low 32 bits (schema line 44) */
   readonly freeBytesLo: Uint32Array;
   /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** first object, low 32 bits (schema line 52) */
+  /** first object, low 32 bits (schema line 61) */
   readonly firstNsLo: Uint32Array;
   /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest object, low 32 bits (schema line 53) */
+  /** latest object, low 32 bits (schema line 62) */
   readonly lastNsLo: Uint32Array;
   /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
@@ -496,12 +496,12 @@ export class StackTotalsColumns {
 
 /**
  * All allocations of one stack inside the window, of any size. Declared in
- * packages/probe-mallocgc/src/schema.ts:55.
+ * packages/probe-mallocgc/src/schema.ts:64.
  */
 export type EveryTotals = {
-  /** allocations (schema line 56) */
+  /** allocations (schema line 65) */
   readonly allocs: number;
-  /** bytes requested (schema line 57) */
+  /** bytes requested (schema line 66) */
   readonly allocBytes: number;
 };
 
@@ -516,7 +516,7 @@ export function decodeEveryTotals(view: DataView, offset: number): EveryTotals {
 
 /**
  * All allocations of one stack inside the window, of any size. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:55.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:64.
  */
 export class EveryTotalsCursor {
   /** Bytes that one takes. */
@@ -524,7 +524,7 @@ export class EveryTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws above 2^53 (schema line 56) */
+  /** allocations; throws above 2^53 (schema line 65) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -544,7 +544,7 @@ export class EveryTotalsCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 57) */
+  /** bytes requested; throws above 2^53 (schema line 66) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -575,14 +575,14 @@ export class EveryTotalsCursor {
 
 /**
  * All allocations of one stack inside the window, of any size. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:55.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:64.
  */
 export class EveryTotalsColumns {
-  /** allocations, low 32 bits (schema line 56) */
+  /** allocations, low 32 bits (schema line 65) */
   readonly allocsLo: Uint32Array;
   /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 57) */
+  /** bytes requested, low 32 bits (schema line 66) */
   readonly allocBytesLo: Uint32Array;
   /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
@@ -630,26 +630,30 @@ export class EveryTotalsColumns {
 
 /**
  * Everything that the probe counted, over all stacks. Declared in
- * packages/probe-mallocgc/src/schema.ts:59.
+ * packages/probe-mallocgc/src/schema.ts:68.
  */
 export type Totals = {
-  /** large objects made (schema line 32) */
+  /** large objects made (schema line 41) */
   readonly allocs: number;
-  /** large objects freed, of those that the probe saw being made (schema line 33) */
+  /** large objects freed, of those that the probe saw being made (schema line 42) */
   readonly frees: number;
-  /** bytes of the spans of the objects made (schema line 34) */
+  /** bytes of the spans of the objects made (schema line 43) */
   readonly allocBytes: number;
-  /** bytes of the spans of the objects freed (schema line 35) */
+  /** bytes of the spans of the objects freed (schema line 44) */
   readonly freeBytes: number;
-  /** large objects freed that were made before the attach (schema line 61) */
+  /** large objects freed that were made before the attach (schema line 70) */
   readonly freedBeforeAttach: number;
-  /** allocations of any size inside the window (schema line 62) */
+  /** allocations of any size inside the window (schema line 71) */
   readonly every: number;
+  /** objects that the runtime sampled (schema line 72) */
+  readonly samples: number;
+  /** sampled objects freed, of those that the probe saw being sampled (schema line 73) */
+  readonly sampleFrees: number;
 };
 
 /** Copies the struct at `offset`. Throws RangeError where its length is wrong. */
 export function decodeTotals(view: DataView, offset: number): Totals {
-  checkBytes(view, offset, 48, 'mallocgc totals');
+  checkBytes(view, offset, 64, 'mallocgc totals');
   return {
     allocs: readU64(view, offset),
     frees: readU64(view, offset + 8),
@@ -657,20 +661,22 @@ export function decodeTotals(view: DataView, offset: number): Totals {
     freeBytes: readU64(view, offset + 24),
     freedBeforeAttach: readU64(view, offset + 32),
     every: readU64(view, offset + 40),
+    samples: readU64(view, offset + 48),
+    sampleFrees: readU64(view, offset + 56),
   };
 }
 
 /**
  * Everything that the probe counted, over all stacks. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:59.
+ * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:68.
  */
 export class TotalsCursor {
   /** Bytes that one takes. */
-  static readonly recordBytes = 48;
+  static readonly recordBytes = 64;
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** large objects made; throws above 2^53 (schema line 32) */
+  /** large objects made; throws above 2^53 (schema line 41) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -692,7 +698,7 @@ export class TotalsCursor {
 
   /**
    * large objects freed, of those that the probe saw being made; throws above 2^53 (schema
-   * line 33)
+   * line 42)
    */
   get frees(): number {
     return readU64(this.#view, this.#offset + 8);
@@ -713,7 +719,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** bytes of the spans of the objects made; throws above 2^53 (schema line 34) */
+  /** bytes of the spans of the objects made; throws above 2^53 (schema line 43) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -733,7 +739,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 35) */
+  /** bytes of the spans of the objects freed; throws above 2^53 (schema line 44) */
   get freeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -753,7 +759,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** large objects freed that were made before the attach; throws above 2^53 (schema line 61) */
+  /** large objects freed that were made before the attach; throws above 2^53 (schema line 70) */
   get freedBeforeAttach(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -773,7 +779,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** allocations of any size inside the window; throws above 2^53 (schema line 62) */
+  /** allocations of any size inside the window; throws above 2^53 (schema line 71) */
   get every(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -793,9 +799,52 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
+  /** objects that the runtime sampled; throws above 2^53 (schema line 72) */
+  get samples(): number {
+    return readU64(this.#view, this.#offset + 48);
+  }
+
+  /** Low 32 bits of `samples`. */
+  get samplesLo(): number {
+    return this.#view.getUint32(this.#offset + 48, true);
+  }
+
+  /** High 32 bits of `samples`. */
+  get samplesHi(): number {
+    return this.#view.getUint32(this.#offset + 52, true);
+  }
+
+  /** Exact value of `samples`. */
+  get samplesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 48, true);
+  }
+
+  /**
+   * sampled objects freed, of those that the probe saw being sampled; throws above 2^53
+   * (schema line 73)
+   */
+  get sampleFrees(): number {
+    return readU64(this.#view, this.#offset + 56);
+  }
+
+  /** Low 32 bits of `sampleFrees`. */
+  get sampleFreesLo(): number {
+    return this.#view.getUint32(this.#offset + 56, true);
+  }
+
+  /** High 32 bits of `sampleFrees`. */
+  get sampleFreesHi(): number {
+    return this.#view.getUint32(this.#offset + 60, true);
+  }
+
+  /** Exact value of `sampleFrees`. */
+  get sampleFreesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 56, true);
+  }
+
   /** Moves to `offset`. Throws RangeError where the length there is wrong. */
   at(view: DataView, offset: number): this {
-    checkBytes(view, offset, 48, 'mallocgc totals');
+    checkBytes(view, offset, 64, 'mallocgc totals');
     this.#view = view;
     this.#offset = offset;
     return this;
@@ -804,33 +853,44 @@ export class TotalsCursor {
 
 /**
  * Everything that the probe counted, over all stacks. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:59.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:68.
  */
 export class TotalsColumns {
-  /** large objects made, low 32 bits (schema line 32) */
+  /** large objects made, low 32 bits (schema line 41) */
   readonly allocsLo: Uint32Array;
   /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 33) */
+  /** large objects freed, of those that the probe saw being made, low 32 bits (schema line 42) */
   readonly freesLo: Uint32Array;
   /** High 32 bits of `frees`. */
   readonly freesHi: Uint32Array;
-  /** bytes of the spans of the objects made, low 32 bits (schema line 34) */
+  /** bytes of the spans of the objects made, low 32 bits (schema line 43) */
   readonly allocBytesLo: Uint32Array;
   /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
-  /** bytes of the spans of the objects freed, low 32 bits (schema line 35) */
+  /** bytes of the spans of the objects freed, low 32 bits (schema line 44) */
   readonly freeBytesLo: Uint32Array;
   /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** large objects freed that were made before the attach, low 32 bits (schema line 61) */
+  /** large objects freed that were made before the attach, low 32 bits (schema line 70) */
   readonly freedBeforeAttachLo: Uint32Array;
   /** High 32 bits of `freedBeforeAttach`. */
   readonly freedBeforeAttachHi: Uint32Array;
-  /** allocations of any size inside the window, low 32 bits (schema line 62) */
+  /** allocations of any size inside the window, low 32 bits (schema line 71) */
   readonly everyLo: Uint32Array;
   /** High 32 bits of `every`. */
   readonly everyHi: Uint32Array;
+  /** objects that the runtime sampled, low 32 bits (schema line 72) */
+  readonly samplesLo: Uint32Array;
+  /** High 32 bits of `samples`. */
+  readonly samplesHi: Uint32Array;
+  /**
+   * sampled objects freed, of those that the probe saw being sampled, low 32 bits (schema line
+   * 73)
+   */
+  readonly sampleFreesLo: Uint32Array;
+  /** High 32 bits of `sampleFrees`. */
+  readonly sampleFreesHi: Uint32Array;
   #rows = 0;
 
   /** Reserves memory for `capacity` rows. */
@@ -847,6 +907,10 @@ export class TotalsColumns {
     this.freedBeforeAttachHi = new Uint32Array(capacity);
     this.everyLo = new Uint32Array(capacity);
     this.everyHi = new Uint32Array(capacity);
+    this.samplesLo = new Uint32Array(capacity);
+    this.samplesHi = new Uint32Array(capacity);
+    this.sampleFreesLo = new Uint32Array(capacity);
+    this.sampleFreesHi = new Uint32Array(capacity);
   }
 
   /** Rows that are filled. */
@@ -856,7 +920,7 @@ export class TotalsColumns {
 
   /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
   push(view: DataView, offset: number): boolean {
-    checkBytes(view, offset, 48, 'mallocgc totals');
+    checkBytes(view, offset, 64, 'mallocgc totals');
     const row = this.#rows;
     if (row === this.capacity) return false;
     this.allocsLo[row] = view.getUint32(offset, true);
@@ -871,6 +935,10 @@ export class TotalsColumns {
     this.freedBeforeAttachHi[row] = view.getUint32(offset + 36, true);
     this.everyLo[row] = view.getUint32(offset + 40, true);
     this.everyHi[row] = view.getUint32(offset + 44, true);
+    this.samplesLo[row] = view.getUint32(offset + 48, true);
+    this.samplesHi[row] = view.getUint32(offset + 52, true);
+    this.sampleFreesLo[row] = view.getUint32(offset + 56, true);
+    this.sampleFreesHi[row] = view.getUint32(offset + 60, true);
     this.#rows = row + 1;
     return true;
   }
@@ -894,30 +962,32 @@ export class TotalsColumns {
         'count',
       ),
       every: jsonWords(this.everyLo, this.everyHi, this.#rows, 'count'),
+      samples: jsonWords(this.samplesLo, this.samplesHi, this.#rows, 'count'),
+      sampleFrees: jsonWords(this.sampleFreesLo, this.sampleFreesHi, this.#rows, 'count'),
     };
   }
 }
 
 /**
  * The Go heap took a span for one large object. Declared in
- * packages/probe-mallocgc/src/schema.ts:66.
+ * packages/probe-mallocgc/src/schema.ts:77.
  */
 export type LargeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 67) */
+  /** first byte of the object (schema line 78) */
   readonly address: bigint;
-  /** bytes of its span: the request rounded up to pages of 8 KiB (schema line 68) */
+  /** bytes of its span: the request rounded up to pages of 8 KiB (schema line 79) */
   readonly sizeBytes: number;
-  /** the Go stack that made it (schema line 69) */
+  /** the Go stack that made it (schema line 80) */
   readonly stack: bigint;
-  /** goroutine that made it (schema line 70) */
+  /** goroutine that made it (schema line 81) */
   readonly goid: number;
-  /** command name of the current task (schema line 71) */
+  /** command name of the current task (schema line 82) */
   readonly comm: string;
-  /** thread that made it (schema line 72) */
+  /** thread that made it (schema line 83) */
   readonly tid: number;
-  /** the object holds no pointers (schema line 73) */
+  /** the object holds no pointers (schema line 84) */
   readonly pointerFree: boolean;
 };
 
@@ -938,7 +1008,7 @@ export function decodeLarge(view: DataView, offset: number): LargeEvent {
 
 /**
  * The Go heap took a span for one large object. Read in place: valid while the memory behind the
- * view is. Declared in packages/probe-mallocgc/src/schema.ts:66.
+ * view is. Declared in packages/probe-mallocgc/src/schema.ts:77.
  */
 export class LargeCursor {
   /** Bytes that one takes. */
@@ -966,7 +1036,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 67) */
+  /** first byte of the object; throws above 2^53 (schema line 78) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -988,7 +1058,7 @@ export class LargeCursor {
 
   /**
    * bytes of its span: the request rounded up to pages of 8 KiB; throws above 2^53 (schema
-   * line 68)
+   * line 79)
    */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -1009,7 +1079,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that made it; throws above 2^53 (schema line 69) */
+  /** the Go stack that made it; throws above 2^53 (schema line 80) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -1029,7 +1099,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that made it; throws above 2^53 (schema line 70) */
+  /** goroutine that made it; throws above 2^53 (schema line 81) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1049,17 +1119,17 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** command name of the current task (schema line 71) */
+  /** command name of the current task (schema line 82) */
   get comm(): string {
     return readString(this.#view, this.#offset + 48, 16);
   }
 
-  /** thread that made it (schema line 72) */
+  /** thread that made it (schema line 83) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 64, true);
   }
 
-  /** the object holds no pointers (schema line 73) */
+  /** the object holds no pointers (schema line 84) */
   get pointerFree(): boolean {
     return this.#view.getUint8(this.#offset + 68) !== 0;
   }
@@ -1075,34 +1145,34 @@ export class LargeCursor {
 
 /**
  * The Go heap took a span for one large object. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-mallocgc/src/schema.ts:66.
+ * Declared in packages/probe-mallocgc/src/schema.ts:77.
  */
 export class LargeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 67) */
+  /** first byte of the object, low 32 bits (schema line 78) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span: the request rounded up to pages of 8 KiB, low 32 bits (schema line 68) */
+  /** bytes of its span: the request rounded up to pages of 8 KiB, low 32 bits (schema line 79) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low 32 bits (schema line 69) */
+  /** the Go stack that made it, low 32 bits (schema line 80) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that made it, low 32 bits (schema line 70) */
+  /** goroutine that made it, low 32 bits (schema line 81) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** command name of the current task; 16 bytes by row (schema line 71) */
+  /** command name of the current task; 16 bytes by row (schema line 82) */
   readonly comm: Uint8Array;
-  /** thread that made it (schema line 72) */
+  /** thread that made it (schema line 83) */
   readonly tid: Uint32Array;
-  /** the object holds no pointers (schema line 73) */
+  /** the object holds no pointers (schema line 84) */
   readonly pointerFree: Uint8Array;
   #rows = 0;
 
@@ -1155,7 +1225,7 @@ export class LargeColumns {
     this.#rows = 0;
   }
 
-  /** command name of the current task, of one row (schema line 71) */
+  /** command name of the current task, of one row (schema line 82) */
   commAt(row: number): string {
     checkIndex(row, this.#rows, 'comm');
     const view = new DataView(this.comm.buffer, row * 16, 16);
@@ -1206,16 +1276,16 @@ const largeCodec: EventCodec = {
 
 /**
  * The span of a large object went back to the Go heap. Declared in
- * packages/probe-mallocgc/src/schema.ts:75.
+ * packages/probe-mallocgc/src/schema.ts:86.
  */
 export type FreeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 76) */
+  /** first byte of the object (schema line 87) */
   readonly address: bigint;
-  /** bytes of its span (schema line 77) */
+  /** bytes of its span (schema line 88) */
   readonly sizeBytes: number;
-  /** thread that swept it (schema line 78) */
+  /** thread that swept it (schema line 89) */
   readonly tid: number;
 };
 
@@ -1232,7 +1302,7 @@ export function decodeFree(view: DataView, offset: number): FreeEvent {
 
 /**
  * The span of a large object went back to the Go heap. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:75.
+ * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:86.
  */
 export class FreeCursor {
   /** Bytes that one takes. */
@@ -1260,7 +1330,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 76) */
+  /** first byte of the object; throws above 2^53 (schema line 87) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1280,7 +1350,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of its span; throws above 2^53 (schema line 77) */
+  /** bytes of its span; throws above 2^53 (schema line 88) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -1300,7 +1370,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that swept it (schema line 78) */
+  /** thread that swept it (schema line 89) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -1316,22 +1386,22 @@ export class FreeCursor {
 
 /**
  * The span of a large object went back to the Go heap. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:75.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:86.
  */
 export class FreeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 76) */
+  /** first byte of the object, low 32 bits (schema line 87) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span, low 32 bits (schema line 77) */
+  /** bytes of its span, low 32 bits (schema line 88) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** thread that swept it (schema line 78) */
+  /** thread that swept it (schema line 89) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -1403,20 +1473,20 @@ const freeCodec: EventCodec = {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. Declared in
- * packages/probe-mallocgc/src/schema.ts:80.
+ * packages/probe-mallocgc/src/schema.ts:91.
  */
 export type EveryEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** bytes requested (schema line 81) */
+  /** bytes requested (schema line 92) */
   readonly sizeBytes: number;
-  /** runtime type of the object, 0 for memory without pointers (schema line 82) */
+  /** runtime type of the object, 0 for memory without pointers (schema line 93) */
   readonly type: bigint;
-  /** the Go stack that allocated (schema line 83) */
+  /** the Go stack that allocated (schema line 94) */
   readonly stack: bigint;
-  /** goroutine that allocated (schema line 84) */
+  /** goroutine that allocated (schema line 95) */
   readonly goid: number;
-  /** thread that allocated (schema line 85) */
+  /** thread that allocated (schema line 96) */
   readonly tid: number;
 };
 
@@ -1435,7 +1505,7 @@ export function decodeEvery(view: DataView, offset: number): EveryEvent {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:80.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:91.
  */
 export class EveryCursor {
   /** Bytes that one takes. */
@@ -1463,7 +1533,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 81) */
+  /** bytes requested; throws above 2^53 (schema line 92) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1485,7 +1555,7 @@ export class EveryCursor {
 
   /**
    * runtime type of the object, 0 for memory without pointers; throws above 2^53 (schema line
-   * 82)
+   * 93)
    */
   get type(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -1506,7 +1576,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that allocated; throws above 2^53 (schema line 83) */
+  /** the Go stack that allocated; throws above 2^53 (schema line 94) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -1526,7 +1596,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that allocated; throws above 2^53 (schema line 84) */
+  /** goroutine that allocated; throws above 2^53 (schema line 95) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1546,7 +1616,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** thread that allocated (schema line 85) */
+  /** thread that allocated (schema line 96) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
@@ -1562,30 +1632,30 @@ export class EveryCursor {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:80.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:91.
  */
 export class EveryColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 81) */
+  /** bytes requested, low 32 bits (schema line 92) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** runtime type of the object, 0 for memory without pointers, low 32 bits (schema line 82) */
+  /** runtime type of the object, 0 for memory without pointers, low 32 bits (schema line 93) */
   readonly typeLo: Uint32Array;
   /** High 32 bits of `type`. */
   readonly typeHi: Uint32Array;
-  /** the Go stack that allocated, low 32 bits (schema line 83) */
+  /** the Go stack that allocated, low 32 bits (schema line 94) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that allocated, low 32 bits (schema line 84) */
+  /** goroutine that allocated, low 32 bits (schema line 95) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that allocated (schema line 85) */
+  /** thread that allocated (schema line 96) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -1673,8 +1743,1100 @@ const everyCodec: EventCodec = {
 };
 
 /**
+ * The runtime's own sampling chose this object, of any size. Declared in
+ * packages/probe-mallocgc/src/schema.ts:98.
+ */
+export type SampleEvent = {
+  /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
+  readonly ktimeNs: bigint;
+  /** first byte of the object (schema line 99) */
+  readonly address: bigint;
+  /** bytes requested (schema line 100) */
+  readonly sizeBytes: number;
+  /** the Go stack that made it (schema line 101) */
+  readonly stack: bigint;
+  /** goroutine that made it (schema line 102) */
+  readonly goid: number;
+  /** thread that made it (schema line 103) */
+  readonly tid: number;
+};
+
+/** Copies the record at `offset`. Throws RangeError where its length is wrong. */
+export function decodeSample(view: DataView, offset: number): SampleEvent {
+  checkRecord(view, offset, 56, 'mallocgc sample');
+  return {
+    ktimeNs: readKtimeNs(view, offset),
+    address: view.getBigUint64(offset + 16, true),
+    sizeBytes: readU64(view, offset + 24),
+    stack: view.getBigUint64(offset + 32, true),
+    goid: readU64(view, offset + 40),
+    tid: view.getUint32(offset + 48, true),
+  };
+}
+
+/**
+ * The runtime's own sampling chose this object, of any size. Read in place: valid while the
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:98.
+ */
+export class SampleCursor {
+  /** Bytes that one takes. */
+  static readonly recordBytes = 56;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #offset = 0;
+
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
+  get ktimeNs(): number {
+    return readU64(this.#view, this.#offset + 8);
+  }
+
+  /** Low 32 bits of `ktimeNs`. */
+  get ktimeNsLo(): number {
+    return this.#view.getUint32(this.#offset + 8, true);
+  }
+
+  /** High 32 bits of `ktimeNs`. */
+  get ktimeNsHi(): number {
+    return this.#view.getUint32(this.#offset + 12, true);
+  }
+
+  /** Exact value of `ktimeNs`. */
+  get ktimeNsBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 8, true);
+  }
+
+  /** first byte of the object; throws above 2^53 (schema line 99) */
+  get address(): number {
+    return readU64(this.#view, this.#offset + 16);
+  }
+
+  /** Low 32 bits of `address`. */
+  get addressLo(): number {
+    return this.#view.getUint32(this.#offset + 16, true);
+  }
+
+  /** High 32 bits of `address`. */
+  get addressHi(): number {
+    return this.#view.getUint32(this.#offset + 20, true);
+  }
+
+  /** Exact value of `address`. */
+  get addressBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 16, true);
+  }
+
+  /** bytes requested; throws above 2^53 (schema line 100) */
+  get sizeBytes(): number {
+    return readU64(this.#view, this.#offset + 24);
+  }
+
+  /** Low 32 bits of `sizeBytes`. */
+  get sizeBytesLo(): number {
+    return this.#view.getUint32(this.#offset + 24, true);
+  }
+
+  /** High 32 bits of `sizeBytes`. */
+  get sizeBytesHi(): number {
+    return this.#view.getUint32(this.#offset + 28, true);
+  }
+
+  /** Exact value of `sizeBytes`. */
+  get sizeBytesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 24, true);
+  }
+
+  /** the Go stack that made it; throws above 2^53 (schema line 101) */
+  get stack(): number {
+    return readU64(this.#view, this.#offset + 32);
+  }
+
+  /** Low 32 bits of `stack`. */
+  get stackLo(): number {
+    return this.#view.getUint32(this.#offset + 32, true);
+  }
+
+  /** High 32 bits of `stack`. */
+  get stackHi(): number {
+    return this.#view.getUint32(this.#offset + 36, true);
+  }
+
+  /** Exact value of `stack`. */
+  get stackBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 32, true);
+  }
+
+  /** goroutine that made it; throws above 2^53 (schema line 102) */
+  get goid(): number {
+    return readU64(this.#view, this.#offset + 40);
+  }
+
+  /** Low 32 bits of `goid`. */
+  get goidLo(): number {
+    return this.#view.getUint32(this.#offset + 40, true);
+  }
+
+  /** High 32 bits of `goid`. */
+  get goidHi(): number {
+    return this.#view.getUint32(this.#offset + 44, true);
+  }
+
+  /** Exact value of `goid`. */
+  get goidBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 40, true);
+  }
+
+  /** thread that made it (schema line 103) */
+  get tid(): number {
+    return this.#view.getUint32(this.#offset + 48, true);
+  }
+
+  /** Moves to `offset`. Throws RangeError where the length there is wrong. */
+  at(view: DataView, offset: number): this {
+    checkRecord(view, offset, 56, 'mallocgc sample');
+    this.#view = view;
+    this.#offset = offset;
+    return this;
+  }
+}
+
+/**
+ * The runtime's own sampling chose this object, of any size. As columns: `rows` are filled, of
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:98.
+ */
+export class SampleColumns {
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
+  readonly ktimeNsLo: Uint32Array;
+  /** High 32 bits of `ktimeNs`. */
+  readonly ktimeNsHi: Uint32Array;
+  /** first byte of the object, low 32 bits (schema line 99) */
+  readonly addressLo: Uint32Array;
+  /** High 32 bits of `address`. */
+  readonly addressHi: Uint32Array;
+  /** bytes requested, low 32 bits (schema line 100) */
+  readonly sizeBytesLo: Uint32Array;
+  /** High 32 bits of `sizeBytes`. */
+  readonly sizeBytesHi: Uint32Array;
+  /** the Go stack that made it, low 32 bits (schema line 101) */
+  readonly stackLo: Uint32Array;
+  /** High 32 bits of `stack`. */
+  readonly stackHi: Uint32Array;
+  /** goroutine that made it, low 32 bits (schema line 102) */
+  readonly goidLo: Uint32Array;
+  /** High 32 bits of `goid`. */
+  readonly goidHi: Uint32Array;
+  /** thread that made it (schema line 103) */
+  readonly tid: Uint32Array;
+  #rows = 0;
+
+  /** Reserves memory for `capacity` rows. */
+  constructor(readonly capacity: number) {
+    this.ktimeNsLo = new Uint32Array(capacity);
+    this.ktimeNsHi = new Uint32Array(capacity);
+    this.addressLo = new Uint32Array(capacity);
+    this.addressHi = new Uint32Array(capacity);
+    this.sizeBytesLo = new Uint32Array(capacity);
+    this.sizeBytesHi = new Uint32Array(capacity);
+    this.stackLo = new Uint32Array(capacity);
+    this.stackHi = new Uint32Array(capacity);
+    this.goidLo = new Uint32Array(capacity);
+    this.goidHi = new Uint32Array(capacity);
+    this.tid = new Uint32Array(capacity);
+  }
+
+  /** Rows that are filled. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
+  push(view: DataView, offset: number): boolean {
+    checkRecord(view, offset, 56, 'mallocgc sample');
+    const row = this.#rows;
+    if (row === this.capacity) return false;
+    this.ktimeNsLo[row] = view.getUint32(offset + 8, true);
+    this.ktimeNsHi[row] = view.getUint32(offset + 12, true);
+    this.addressLo[row] = view.getUint32(offset + 16, true);
+    this.addressHi[row] = view.getUint32(offset + 20, true);
+    this.sizeBytesLo[row] = view.getUint32(offset + 24, true);
+    this.sizeBytesHi[row] = view.getUint32(offset + 28, true);
+    this.stackLo[row] = view.getUint32(offset + 32, true);
+    this.stackHi[row] = view.getUint32(offset + 36, true);
+    this.goidLo[row] = view.getUint32(offset + 40, true);
+    this.goidHi[row] = view.getUint32(offset + 44, true);
+    this.tid[row] = view.getUint32(offset + 48, true);
+    this.#rows = row + 1;
+    return true;
+  }
+
+  /** Empties the columns and keeps their memory. */
+  reset(): void {
+    this.#rows = 0;
+  }
+
+  /** The filled rows as lists by column; wide integers as text where a number is not exact. */
+  toJSON(): Record<string, JsonColumn> {
+    return {
+      ktimeNs: jsonWords(this.ktimeNsLo, this.ktimeNsHi, this.#rows, 'ktimeNs'),
+      address: jsonWords(this.addressLo, this.addressHi, this.#rows, 'address'),
+      sizeBytes: jsonWords(this.sizeBytesLo, this.sizeBytesHi, this.#rows, 'bytes'),
+      stack: jsonWords(this.stackLo, this.stackHi, this.#rows, 'stackId'),
+      goid: jsonWords(this.goidLo, this.goidHi, this.#rows, 'goid'),
+      tid: jsonNumbers(this.tid, this.#rows),
+    };
+  }
+}
+
+const sampleCodec: EventCodec = {
+  index: 3,
+  name: 'sample',
+  sizeBytes: 56,
+  decode: decodeSample,
+  columns: [
+    {
+      name: 'ktimeNs',
+      kind: 'bigint',
+      unit: 'ktimeNs',
+      about: 'when the record was made, CLOCK_MONOTONIC',
+    },
+    { name: 'address', kind: 'bigint', unit: 'address', about: 'first byte of the object' },
+    { name: 'sizeBytes', kind: 'number', unit: 'bytes', about: 'bytes requested' },
+    { name: 'stack', kind: 'bigint', unit: 'stackId', about: 'the Go stack that made it' },
+    { name: 'goid', kind: 'number', unit: 'goid', about: 'goroutine that made it' },
+    { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that made it' },
+  ],
+};
+
+/**
+ * A sampled object was found dead and swept. Declared in
+ * packages/probe-mallocgc/src/schema.ts:105.
+ */
+export type SampleFreeEvent = {
+  /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
+  readonly ktimeNs: bigint;
+  /** first byte of the object (schema line 106) */
+  readonly address: bigint;
+  /** bytes of its size class (schema line 107) */
+  readonly sizeBytes: number;
+  /** thread that swept it (schema line 108) */
+  readonly tid: number;
+};
+
+/** Copies the record at `offset`. Throws RangeError where its length is wrong. */
+export function decodeSampleFree(view: DataView, offset: number): SampleFreeEvent {
+  checkRecord(view, offset, 40, 'mallocgc sampleFree');
+  return {
+    ktimeNs: readKtimeNs(view, offset),
+    address: view.getBigUint64(offset + 16, true),
+    sizeBytes: readU64(view, offset + 24),
+    tid: view.getUint32(offset + 32, true),
+  };
+}
+
+/**
+ * A sampled object was found dead and swept. Read in place: valid while the memory behind the
+ * view is. Declared in packages/probe-mallocgc/src/schema.ts:105.
+ */
+export class SampleFreeCursor {
+  /** Bytes that one takes. */
+  static readonly recordBytes = 40;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #offset = 0;
+
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
+  get ktimeNs(): number {
+    return readU64(this.#view, this.#offset + 8);
+  }
+
+  /** Low 32 bits of `ktimeNs`. */
+  get ktimeNsLo(): number {
+    return this.#view.getUint32(this.#offset + 8, true);
+  }
+
+  /** High 32 bits of `ktimeNs`. */
+  get ktimeNsHi(): number {
+    return this.#view.getUint32(this.#offset + 12, true);
+  }
+
+  /** Exact value of `ktimeNs`. */
+  get ktimeNsBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 8, true);
+  }
+
+  /** first byte of the object; throws above 2^53 (schema line 106) */
+  get address(): number {
+    return readU64(this.#view, this.#offset + 16);
+  }
+
+  /** Low 32 bits of `address`. */
+  get addressLo(): number {
+    return this.#view.getUint32(this.#offset + 16, true);
+  }
+
+  /** High 32 bits of `address`. */
+  get addressHi(): number {
+    return this.#view.getUint32(this.#offset + 20, true);
+  }
+
+  /** Exact value of `address`. */
+  get addressBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 16, true);
+  }
+
+  /** bytes of its size class; throws above 2^53 (schema line 107) */
+  get sizeBytes(): number {
+    return readU64(this.#view, this.#offset + 24);
+  }
+
+  /** Low 32 bits of `sizeBytes`. */
+  get sizeBytesLo(): number {
+    return this.#view.getUint32(this.#offset + 24, true);
+  }
+
+  /** High 32 bits of `sizeBytes`. */
+  get sizeBytesHi(): number {
+    return this.#view.getUint32(this.#offset + 28, true);
+  }
+
+  /** Exact value of `sizeBytes`. */
+  get sizeBytesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 24, true);
+  }
+
+  /** thread that swept it (schema line 108) */
+  get tid(): number {
+    return this.#view.getUint32(this.#offset + 32, true);
+  }
+
+  /** Moves to `offset`. Throws RangeError where the length there is wrong. */
+  at(view: DataView, offset: number): this {
+    checkRecord(view, offset, 40, 'mallocgc sampleFree');
+    this.#view = view;
+    this.#offset = offset;
+    return this;
+  }
+}
+
+/**
+ * A sampled object was found dead and swept. As columns: `rows` are filled, of `capacity`.
+ * Declared in packages/probe-mallocgc/src/schema.ts:105.
+ */
+export class SampleFreeColumns {
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
+  readonly ktimeNsLo: Uint32Array;
+  /** High 32 bits of `ktimeNs`. */
+  readonly ktimeNsHi: Uint32Array;
+  /** first byte of the object, low 32 bits (schema line 106) */
+  readonly addressLo: Uint32Array;
+  /** High 32 bits of `address`. */
+  readonly addressHi: Uint32Array;
+  /** bytes of its size class, low 32 bits (schema line 107) */
+  readonly sizeBytesLo: Uint32Array;
+  /** High 32 bits of `sizeBytes`. */
+  readonly sizeBytesHi: Uint32Array;
+  /** thread that swept it (schema line 108) */
+  readonly tid: Uint32Array;
+  #rows = 0;
+
+  /** Reserves memory for `capacity` rows. */
+  constructor(readonly capacity: number) {
+    this.ktimeNsLo = new Uint32Array(capacity);
+    this.ktimeNsHi = new Uint32Array(capacity);
+    this.addressLo = new Uint32Array(capacity);
+    this.addressHi = new Uint32Array(capacity);
+    this.sizeBytesLo = new Uint32Array(capacity);
+    this.sizeBytesHi = new Uint32Array(capacity);
+    this.tid = new Uint32Array(capacity);
+  }
+
+  /** Rows that are filled. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
+  push(view: DataView, offset: number): boolean {
+    checkRecord(view, offset, 40, 'mallocgc sampleFree');
+    const row = this.#rows;
+    if (row === this.capacity) return false;
+    this.ktimeNsLo[row] = view.getUint32(offset + 8, true);
+    this.ktimeNsHi[row] = view.getUint32(offset + 12, true);
+    this.addressLo[row] = view.getUint32(offset + 16, true);
+    this.addressHi[row] = view.getUint32(offset + 20, true);
+    this.sizeBytesLo[row] = view.getUint32(offset + 24, true);
+    this.sizeBytesHi[row] = view.getUint32(offset + 28, true);
+    this.tid[row] = view.getUint32(offset + 32, true);
+    this.#rows = row + 1;
+    return true;
+  }
+
+  /** Empties the columns and keeps their memory. */
+  reset(): void {
+    this.#rows = 0;
+  }
+
+  /** The filled rows as lists by column; wide integers as text where a number is not exact. */
+  toJSON(): Record<string, JsonColumn> {
+    return {
+      ktimeNs: jsonWords(this.ktimeNsLo, this.ktimeNsHi, this.#rows, 'ktimeNs'),
+      address: jsonWords(this.addressLo, this.addressHi, this.#rows, 'address'),
+      sizeBytes: jsonWords(this.sizeBytesLo, this.sizeBytesHi, this.#rows, 'bytes'),
+      tid: jsonNumbers(this.tid, this.#rows),
+    };
+  }
+}
+
+const sampleFreeCodec: EventCodec = {
+  index: 4,
+  name: 'sampleFree',
+  sizeBytes: 40,
+  decode: decodeSampleFree,
+  columns: [
+    {
+      name: 'ktimeNs',
+      kind: 'bigint',
+      unit: 'ktimeNs',
+      about: 'when the record was made, CLOCK_MONOTONIC',
+    },
+    { name: 'address', kind: 'bigint', unit: 'address', about: 'first byte of the object' },
+    { name: 'sizeBytes', kind: 'number', unit: 'bytes', about: 'bytes of its size class' },
+    { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that swept it' },
+  ],
+};
+
+/**
+ * The garbage collector has marked everything and begins to sweep. Declared in
+ * packages/probe-mallocgc/src/schema.ts:110.
+ */
+export type GcCycleEvent = {
+  /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
+  readonly ktimeNs: bigint;
+  /** its number, as in MemStats.NumGC; 0 where that is not known (schema line 111) */
+  readonly cycle: number;
+  /** thread that ended the mark (schema line 112) */
+  readonly tid: number;
+};
+
+/** Copies the record at `offset`. Throws RangeError where its length is wrong. */
+export function decodeGcCycle(view: DataView, offset: number): GcCycleEvent {
+  checkRecord(view, offset, 32, 'mallocgc gcCycle');
+  return {
+    ktimeNs: readKtimeNs(view, offset),
+    cycle: readU64(view, offset + 16),
+    tid: view.getUint32(offset + 24, true),
+  };
+}
+
+/**
+ * The garbage collector has marked everything and begins to sweep. Read in place: valid while
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:110.
+ */
+export class GcCycleCursor {
+  /** Bytes that one takes. */
+  static readonly recordBytes = 32;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #offset = 0;
+
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
+  get ktimeNs(): number {
+    return readU64(this.#view, this.#offset + 8);
+  }
+
+  /** Low 32 bits of `ktimeNs`. */
+  get ktimeNsLo(): number {
+    return this.#view.getUint32(this.#offset + 8, true);
+  }
+
+  /** High 32 bits of `ktimeNs`. */
+  get ktimeNsHi(): number {
+    return this.#view.getUint32(this.#offset + 12, true);
+  }
+
+  /** Exact value of `ktimeNs`. */
+  get ktimeNsBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 8, true);
+  }
+
+  /**
+   * its number, as in MemStats.NumGC; 0 where that is not known; throws above 2^53 (schema
+   * line 111)
+   */
+  get cycle(): number {
+    return readU64(this.#view, this.#offset + 16);
+  }
+
+  /** Low 32 bits of `cycle`. */
+  get cycleLo(): number {
+    return this.#view.getUint32(this.#offset + 16, true);
+  }
+
+  /** High 32 bits of `cycle`. */
+  get cycleHi(): number {
+    return this.#view.getUint32(this.#offset + 20, true);
+  }
+
+  /** Exact value of `cycle`. */
+  get cycleBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 16, true);
+  }
+
+  /** thread that ended the mark (schema line 112) */
+  get tid(): number {
+    return this.#view.getUint32(this.#offset + 24, true);
+  }
+
+  /** Moves to `offset`. Throws RangeError where the length there is wrong. */
+  at(view: DataView, offset: number): this {
+    checkRecord(view, offset, 32, 'mallocgc gcCycle');
+    this.#view = view;
+    this.#offset = offset;
+    return this;
+  }
+}
+
+/**
+ * The garbage collector has marked everything and begins to sweep. As columns: `rows` are
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:110.
+ */
+export class GcCycleColumns {
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
+  readonly ktimeNsLo: Uint32Array;
+  /** High 32 bits of `ktimeNs`. */
+  readonly ktimeNsHi: Uint32Array;
+  /** its number, as in MemStats.NumGC; 0 where that is not known, low 32 bits (schema line 111) */
+  readonly cycleLo: Uint32Array;
+  /** High 32 bits of `cycle`. */
+  readonly cycleHi: Uint32Array;
+  /** thread that ended the mark (schema line 112) */
+  readonly tid: Uint32Array;
+  #rows = 0;
+
+  /** Reserves memory for `capacity` rows. */
+  constructor(readonly capacity: number) {
+    this.ktimeNsLo = new Uint32Array(capacity);
+    this.ktimeNsHi = new Uint32Array(capacity);
+    this.cycleLo = new Uint32Array(capacity);
+    this.cycleHi = new Uint32Array(capacity);
+    this.tid = new Uint32Array(capacity);
+  }
+
+  /** Rows that are filled. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
+  push(view: DataView, offset: number): boolean {
+    checkRecord(view, offset, 32, 'mallocgc gcCycle');
+    const row = this.#rows;
+    if (row === this.capacity) return false;
+    this.ktimeNsLo[row] = view.getUint32(offset + 8, true);
+    this.ktimeNsHi[row] = view.getUint32(offset + 12, true);
+    this.cycleLo[row] = view.getUint32(offset + 16, true);
+    this.cycleHi[row] = view.getUint32(offset + 20, true);
+    this.tid[row] = view.getUint32(offset + 24, true);
+    this.#rows = row + 1;
+    return true;
+  }
+
+  /** Empties the columns and keeps their memory. */
+  reset(): void {
+    this.#rows = 0;
+  }
+
+  /** The filled rows as lists by column; wide integers as text where a number is not exact. */
+  toJSON(): Record<string, JsonColumn> {
+    return {
+      ktimeNs: jsonWords(this.ktimeNsLo, this.ktimeNsHi, this.#rows, 'ktimeNs'),
+      cycle: jsonWords(this.cycleLo, this.cycleHi, this.#rows, 'none'),
+      tid: jsonNumbers(this.tid, this.#rows),
+    };
+  }
+}
+
+const gcCycleCodec: EventCodec = {
+  index: 5,
+  name: 'gcCycle',
+  sizeBytes: 32,
+  decode: decodeGcCycle,
+  columns: [
+    {
+      name: 'ktimeNs',
+      kind: 'bigint',
+      unit: 'ktimeNs',
+      about: 'when the record was made, CLOCK_MONOTONIC',
+    },
+    {
+      name: 'cycle',
+      kind: 'number',
+      unit: 'none',
+      about: 'its number, as in MemStats.NumGC; 0 where that is not known',
+    },
+    { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that ended the mark' },
+  ],
+};
+
+/**
+ * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). Declared in
+ * packages/probe-mallocgc/src/schema.ts:114.
+ */
+export type ArenaEvent = {
+  /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
+  readonly ktimeNs: bigint;
+  /** first byte of the chunk (schema line 115) */
+  readonly address: bigint;
+  /** bytes of the chunk (schema line 116) */
+  readonly sizeBytes: number;
+  /** the Go stack that needed it (schema line 117) */
+  readonly stack: bigint;
+  /** goroutine that needed it (schema line 118) */
+  readonly goid: number;
+  /** thread that needed it (schema line 119) */
+  readonly tid: number;
+};
+
+/** Copies the record at `offset`. Throws RangeError where its length is wrong. */
+export function decodeArena(view: DataView, offset: number): ArenaEvent {
+  checkRecord(view, offset, 56, 'mallocgc arena');
+  return {
+    ktimeNs: readKtimeNs(view, offset),
+    address: view.getBigUint64(offset + 16, true),
+    sizeBytes: readU64(view, offset + 24),
+    stack: view.getBigUint64(offset + 32, true),
+    goid: readU64(view, offset + 40),
+    tid: view.getUint32(offset + 48, true),
+  };
+}
+
+/**
+ * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). Read in place: valid while
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:114.
+ */
+export class ArenaCursor {
+  /** Bytes that one takes. */
+  static readonly recordBytes = 56;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #offset = 0;
+
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
+  get ktimeNs(): number {
+    return readU64(this.#view, this.#offset + 8);
+  }
+
+  /** Low 32 bits of `ktimeNs`. */
+  get ktimeNsLo(): number {
+    return this.#view.getUint32(this.#offset + 8, true);
+  }
+
+  /** High 32 bits of `ktimeNs`. */
+  get ktimeNsHi(): number {
+    return this.#view.getUint32(this.#offset + 12, true);
+  }
+
+  /** Exact value of `ktimeNs`. */
+  get ktimeNsBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 8, true);
+  }
+
+  /** first byte of the chunk; throws above 2^53 (schema line 115) */
+  get address(): number {
+    return readU64(this.#view, this.#offset + 16);
+  }
+
+  /** Low 32 bits of `address`. */
+  get addressLo(): number {
+    return this.#view.getUint32(this.#offset + 16, true);
+  }
+
+  /** High 32 bits of `address`. */
+  get addressHi(): number {
+    return this.#view.getUint32(this.#offset + 20, true);
+  }
+
+  /** Exact value of `address`. */
+  get addressBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 16, true);
+  }
+
+  /** bytes of the chunk; throws above 2^53 (schema line 116) */
+  get sizeBytes(): number {
+    return readU64(this.#view, this.#offset + 24);
+  }
+
+  /** Low 32 bits of `sizeBytes`. */
+  get sizeBytesLo(): number {
+    return this.#view.getUint32(this.#offset + 24, true);
+  }
+
+  /** High 32 bits of `sizeBytes`. */
+  get sizeBytesHi(): number {
+    return this.#view.getUint32(this.#offset + 28, true);
+  }
+
+  /** Exact value of `sizeBytes`. */
+  get sizeBytesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 24, true);
+  }
+
+  /** the Go stack that needed it; throws above 2^53 (schema line 117) */
+  get stack(): number {
+    return readU64(this.#view, this.#offset + 32);
+  }
+
+  /** Low 32 bits of `stack`. */
+  get stackLo(): number {
+    return this.#view.getUint32(this.#offset + 32, true);
+  }
+
+  /** High 32 bits of `stack`. */
+  get stackHi(): number {
+    return this.#view.getUint32(this.#offset + 36, true);
+  }
+
+  /** Exact value of `stack`. */
+  get stackBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 32, true);
+  }
+
+  /** goroutine that needed it; throws above 2^53 (schema line 118) */
+  get goid(): number {
+    return readU64(this.#view, this.#offset + 40);
+  }
+
+  /** Low 32 bits of `goid`. */
+  get goidLo(): number {
+    return this.#view.getUint32(this.#offset + 40, true);
+  }
+
+  /** High 32 bits of `goid`. */
+  get goidHi(): number {
+    return this.#view.getUint32(this.#offset + 44, true);
+  }
+
+  /** Exact value of `goid`. */
+  get goidBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 40, true);
+  }
+
+  /** thread that needed it (schema line 119) */
+  get tid(): number {
+    return this.#view.getUint32(this.#offset + 48, true);
+  }
+
+  /** Moves to `offset`. Throws RangeError where the length there is wrong. */
+  at(view: DataView, offset: number): this {
+    checkRecord(view, offset, 56, 'mallocgc arena');
+    this.#view = view;
+    this.#offset = offset;
+    return this;
+  }
+}
+
+/**
+ * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). As columns: `rows` are
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:114.
+ */
+export class ArenaColumns {
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
+  readonly ktimeNsLo: Uint32Array;
+  /** High 32 bits of `ktimeNs`. */
+  readonly ktimeNsHi: Uint32Array;
+  /** first byte of the chunk, low 32 bits (schema line 115) */
+  readonly addressLo: Uint32Array;
+  /** High 32 bits of `address`. */
+  readonly addressHi: Uint32Array;
+  /** bytes of the chunk, low 32 bits (schema line 116) */
+  readonly sizeBytesLo: Uint32Array;
+  /** High 32 bits of `sizeBytes`. */
+  readonly sizeBytesHi: Uint32Array;
+  /** the Go stack that needed it, low 32 bits (schema line 117) */
+  readonly stackLo: Uint32Array;
+  /** High 32 bits of `stack`. */
+  readonly stackHi: Uint32Array;
+  /** goroutine that needed it, low 32 bits (schema line 118) */
+  readonly goidLo: Uint32Array;
+  /** High 32 bits of `goid`. */
+  readonly goidHi: Uint32Array;
+  /** thread that needed it (schema line 119) */
+  readonly tid: Uint32Array;
+  #rows = 0;
+
+  /** Reserves memory for `capacity` rows. */
+  constructor(readonly capacity: number) {
+    this.ktimeNsLo = new Uint32Array(capacity);
+    this.ktimeNsHi = new Uint32Array(capacity);
+    this.addressLo = new Uint32Array(capacity);
+    this.addressHi = new Uint32Array(capacity);
+    this.sizeBytesLo = new Uint32Array(capacity);
+    this.sizeBytesHi = new Uint32Array(capacity);
+    this.stackLo = new Uint32Array(capacity);
+    this.stackHi = new Uint32Array(capacity);
+    this.goidLo = new Uint32Array(capacity);
+    this.goidHi = new Uint32Array(capacity);
+    this.tid = new Uint32Array(capacity);
+  }
+
+  /** Rows that are filled. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
+  push(view: DataView, offset: number): boolean {
+    checkRecord(view, offset, 56, 'mallocgc arena');
+    const row = this.#rows;
+    if (row === this.capacity) return false;
+    this.ktimeNsLo[row] = view.getUint32(offset + 8, true);
+    this.ktimeNsHi[row] = view.getUint32(offset + 12, true);
+    this.addressLo[row] = view.getUint32(offset + 16, true);
+    this.addressHi[row] = view.getUint32(offset + 20, true);
+    this.sizeBytesLo[row] = view.getUint32(offset + 24, true);
+    this.sizeBytesHi[row] = view.getUint32(offset + 28, true);
+    this.stackLo[row] = view.getUint32(offset + 32, true);
+    this.stackHi[row] = view.getUint32(offset + 36, true);
+    this.goidLo[row] = view.getUint32(offset + 40, true);
+    this.goidHi[row] = view.getUint32(offset + 44, true);
+    this.tid[row] = view.getUint32(offset + 48, true);
+    this.#rows = row + 1;
+    return true;
+  }
+
+  /** Empties the columns and keeps their memory. */
+  reset(): void {
+    this.#rows = 0;
+  }
+
+  /** The filled rows as lists by column; wide integers as text where a number is not exact. */
+  toJSON(): Record<string, JsonColumn> {
+    return {
+      ktimeNs: jsonWords(this.ktimeNsLo, this.ktimeNsHi, this.#rows, 'ktimeNs'),
+      address: jsonWords(this.addressLo, this.addressHi, this.#rows, 'address'),
+      sizeBytes: jsonWords(this.sizeBytesLo, this.sizeBytesHi, this.#rows, 'bytes'),
+      stack: jsonWords(this.stackLo, this.stackHi, this.#rows, 'stackId'),
+      goid: jsonWords(this.goidLo, this.goidHi, this.#rows, 'goid'),
+      tid: jsonNumbers(this.tid, this.#rows),
+    };
+  }
+}
+
+const arenaCodec: EventCodec = {
+  index: 6,
+  name: 'arena',
+  sizeBytes: 56,
+  decode: decodeArena,
+  columns: [
+    {
+      name: 'ktimeNs',
+      kind: 'bigint',
+      unit: 'ktimeNs',
+      about: 'when the record was made, CLOCK_MONOTONIC',
+    },
+    { name: 'address', kind: 'bigint', unit: 'address', about: 'first byte of the chunk' },
+    { name: 'sizeBytes', kind: 'number', unit: 'bytes', about: 'bytes of the chunk' },
+    { name: 'stack', kind: 'bigint', unit: 'stackId', about: 'the Go stack that needed it' },
+    { name: 'goid', kind: 'number', unit: 'goid', about: 'goroutine that needed it' },
+    { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that needed it' },
+  ],
+};
+
+/**
+ * A chunk of a user arena was freed: touching it faults from now on. Declared in
+ * packages/probe-mallocgc/src/schema.ts:121.
+ */
+export type ArenaFreeEvent = {
+  /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
+  readonly ktimeNs: bigint;
+  /** first byte of the chunk (schema line 122) */
+  readonly address: bigint;
+  /** bytes of the chunk (schema line 123) */
+  readonly sizeBytes: number;
+  /** thread that freed it (schema line 124) */
+  readonly tid: number;
+};
+
+/** Copies the record at `offset`. Throws RangeError where its length is wrong. */
+export function decodeArenaFree(view: DataView, offset: number): ArenaFreeEvent {
+  checkRecord(view, offset, 40, 'mallocgc arenaFree');
+  return {
+    ktimeNs: readKtimeNs(view, offset),
+    address: view.getBigUint64(offset + 16, true),
+    sizeBytes: readU64(view, offset + 24),
+    tid: view.getUint32(offset + 32, true),
+  };
+}
+
+/**
+ * A chunk of a user arena was freed: touching it faults from now on. Read in place: valid while
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:121.
+ */
+export class ArenaFreeCursor {
+  /** Bytes that one takes. */
+  static readonly recordBytes = 40;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #offset = 0;
+
+  /** when the record was made, CLOCK_MONOTONIC; throws above 2^53 */
+  get ktimeNs(): number {
+    return readU64(this.#view, this.#offset + 8);
+  }
+
+  /** Low 32 bits of `ktimeNs`. */
+  get ktimeNsLo(): number {
+    return this.#view.getUint32(this.#offset + 8, true);
+  }
+
+  /** High 32 bits of `ktimeNs`. */
+  get ktimeNsHi(): number {
+    return this.#view.getUint32(this.#offset + 12, true);
+  }
+
+  /** Exact value of `ktimeNs`. */
+  get ktimeNsBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 8, true);
+  }
+
+  /** first byte of the chunk; throws above 2^53 (schema line 122) */
+  get address(): number {
+    return readU64(this.#view, this.#offset + 16);
+  }
+
+  /** Low 32 bits of `address`. */
+  get addressLo(): number {
+    return this.#view.getUint32(this.#offset + 16, true);
+  }
+
+  /** High 32 bits of `address`. */
+  get addressHi(): number {
+    return this.#view.getUint32(this.#offset + 20, true);
+  }
+
+  /** Exact value of `address`. */
+  get addressBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 16, true);
+  }
+
+  /** bytes of the chunk; throws above 2^53 (schema line 123) */
+  get sizeBytes(): number {
+    return readU64(this.#view, this.#offset + 24);
+  }
+
+  /** Low 32 bits of `sizeBytes`. */
+  get sizeBytesLo(): number {
+    return this.#view.getUint32(this.#offset + 24, true);
+  }
+
+  /** High 32 bits of `sizeBytes`. */
+  get sizeBytesHi(): number {
+    return this.#view.getUint32(this.#offset + 28, true);
+  }
+
+  /** Exact value of `sizeBytes`. */
+  get sizeBytesBig(): bigint {
+    return this.#view.getBigUint64(this.#offset + 24, true);
+  }
+
+  /** thread that freed it (schema line 124) */
+  get tid(): number {
+    return this.#view.getUint32(this.#offset + 32, true);
+  }
+
+  /** Moves to `offset`. Throws RangeError where the length there is wrong. */
+  at(view: DataView, offset: number): this {
+    checkRecord(view, offset, 40, 'mallocgc arenaFree');
+    this.#view = view;
+    this.#offset = offset;
+    return this;
+  }
+}
+
+/**
+ * A chunk of a user arena was freed: touching it faults from now on. As columns: `rows` are
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:121.
+ */
+export class ArenaFreeColumns {
+  /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
+  readonly ktimeNsLo: Uint32Array;
+  /** High 32 bits of `ktimeNs`. */
+  readonly ktimeNsHi: Uint32Array;
+  /** first byte of the chunk, low 32 bits (schema line 122) */
+  readonly addressLo: Uint32Array;
+  /** High 32 bits of `address`. */
+  readonly addressHi: Uint32Array;
+  /** bytes of the chunk, low 32 bits (schema line 123) */
+  readonly sizeBytesLo: Uint32Array;
+  /** High 32 bits of `sizeBytes`. */
+  readonly sizeBytesHi: Uint32Array;
+  /** thread that freed it (schema line 124) */
+  readonly tid: Uint32Array;
+  #rows = 0;
+
+  /** Reserves memory for `capacity` rows. */
+  constructor(readonly capacity: number) {
+    this.ktimeNsLo = new Uint32Array(capacity);
+    this.ktimeNsHi = new Uint32Array(capacity);
+    this.addressLo = new Uint32Array(capacity);
+    this.addressHi = new Uint32Array(capacity);
+    this.sizeBytesLo = new Uint32Array(capacity);
+    this.sizeBytesHi = new Uint32Array(capacity);
+    this.tid = new Uint32Array(capacity);
+  }
+
+  /** Rows that are filled. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Appends what lies at `offset`; false when full. Throws RangeError on a wrong length. */
+  push(view: DataView, offset: number): boolean {
+    checkRecord(view, offset, 40, 'mallocgc arenaFree');
+    const row = this.#rows;
+    if (row === this.capacity) return false;
+    this.ktimeNsLo[row] = view.getUint32(offset + 8, true);
+    this.ktimeNsHi[row] = view.getUint32(offset + 12, true);
+    this.addressLo[row] = view.getUint32(offset + 16, true);
+    this.addressHi[row] = view.getUint32(offset + 20, true);
+    this.sizeBytesLo[row] = view.getUint32(offset + 24, true);
+    this.sizeBytesHi[row] = view.getUint32(offset + 28, true);
+    this.tid[row] = view.getUint32(offset + 32, true);
+    this.#rows = row + 1;
+    return true;
+  }
+
+  /** Empties the columns and keeps their memory. */
+  reset(): void {
+    this.#rows = 0;
+  }
+
+  /** The filled rows as lists by column; wide integers as text where a number is not exact. */
+  toJSON(): Record<string, JsonColumn> {
+    return {
+      ktimeNs: jsonWords(this.ktimeNsLo, this.ktimeNsHi, this.#rows, 'ktimeNs'),
+      address: jsonWords(this.addressLo, this.addressHi, this.#rows, 'address'),
+      sizeBytes: jsonWords(this.sizeBytesLo, this.sizeBytesHi, this.#rows, 'bytes'),
+      tid: jsonNumbers(this.tid, this.#rows),
+    };
+  }
+}
+
+const arenaFreeCodec: EventCodec = {
+  index: 7,
+  name: 'arenaFree',
+  sizeBytes: 40,
+  decode: decodeArenaFree,
+  columns: [
+    {
+      name: 'ktimeNs',
+      kind: 'bigint',
+      unit: 'ktimeNs',
+      about: 'when the record was made, CLOCK_MONOTONIC',
+    },
+    { name: 'address', kind: 'bigint', unit: 'address', about: 'first byte of the chunk' },
+    { name: 'sizeBytes', kind: 'number', unit: 'bytes', about: 'bytes of the chunk' },
+    { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that freed it' },
+  ],
+};
+
+/**
  * Aggregate: address → large object not freed yet. Declared in
- * packages/probe-mallocgc/src/schema.ts:89.
+ * packages/probe-mallocgc/src/schema.ts:128.
  */
 export const liveMap: MapCodec<bigint, Live> = {
   keyBytes: 8,
@@ -1688,7 +2850,7 @@ export const liveMap: MapCodec<bigint, Live> = {
 
 /**
  * Aggregate: stack → what it made and what of that was freed. Declared in
- * packages/probe-mallocgc/src/schema.ts:95.
+ * packages/probe-mallocgc/src/schema.ts:134.
  */
 export const byStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
@@ -1702,7 +2864,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
 
 /**
  * Aggregate: stack → all its allocations inside the window. Declared in
- * packages/probe-mallocgc/src/schema.ts:101.
+ * packages/probe-mallocgc/src/schema.ts:140.
  */
 export const everyByStackMap: MapCodec<bigint, EveryTotals> = {
   keyBytes: 8,
@@ -1715,12 +2877,40 @@ export const everyByStackMap: MapCodec<bigint, EveryTotals> = {
 };
 
 /**
+ * Aggregate: address → sampled object not freed yet. Declared in
+ * packages/probe-mallocgc/src/schema.ts:146.
+ */
+export const sampleLiveMap: MapCodec<bigint, Live> = {
+  keyBytes: 8,
+  valueBytes: 40,
+  decodeKey: (view, offset) => view.getBigUint64(offset, true),
+  decodeValue: decodeLive,
+  encodeKey: (view, offset, key) => {
+    view.setBigUint64(offset, key, true);
+  },
+};
+
+/**
+ * Aggregate: stack → what was sampled there and what of that was freed. Declared in
+ * packages/probe-mallocgc/src/schema.ts:152.
+ */
+export const sampleByStackMap: MapCodec<bigint, StackTotals> = {
+  keyBytes: 8,
+  valueBytes: 48,
+  decodeKey: (view, offset) => view.getBigUint64(offset, true),
+  decodeValue: decodeStackTotals,
+  encodeKey: (view, offset, key) => {
+    view.setBigUint64(offset, key, true);
+  },
+};
+
+/**
  * Aggregate: one entry, everything counted. Declared in
- * packages/probe-mallocgc/src/schema.ts:107.
+ * packages/probe-mallocgc/src/schema.ts:158.
  */
 export const totalsMap: MapCodec<number, Totals> = {
   keyBytes: 4,
-  valueBytes: 48,
+  valueBytes: 64,
   decodeKey: (view, offset) => view.getUint32(offset, true),
   decodeValue: decodeTotals,
   encodeKey: (view, offset, key) => {
@@ -1730,7 +2920,7 @@ export const totalsMap: MapCodec<number, Totals> = {
 
 /**
  * One entry: when the first allocation of any size was seen, 0 before. Declared in
- * packages/probe-mallocgc/src/schema.ts:112.
+ * packages/probe-mallocgc/src/schema.ts:163.
  */
 export const windowMap: MapCodec<number, bigint> = {
   keyBytes: 4,
@@ -1749,11 +2939,18 @@ export const probe: ProbeModule = {
     large: largeCodec,
     free: freeCodec,
     every: everyCodec,
+    sample: sampleCodec,
+    sampleFree: sampleFreeCodec,
+    gcCycle: gcCycleCodec,
+    arena: arenaCodec,
+    arenaFree: arenaFreeCodec,
   },
   maps: {
     live: liveMap,
     byStack: byStackMap,
     everyByStack: everyByStackMap,
+    sampleLive: sampleLiveMap,
+    sampleByStack: sampleByStackMap,
     totals: totalsMap,
     window: windowMap,
   },

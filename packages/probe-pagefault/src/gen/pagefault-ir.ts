@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 3e1c99a3c53c5d1dfd9cb954fdf7cc20. */
+/** Evaluated from the schema; hash 5c61f6076c67544482818101d44283c8. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
@@ -511,7 +511,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 160,
+    sizeBytes: 224,
     alignBytes: 8,
     fields: [
       {
@@ -532,7 +532,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 128,
+        sizeBytes: 192,
       },
       {
         name: 'maxStacks',
@@ -542,7 +542,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 144,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -553,7 +553,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 148,
+        offsetBytes: 212,
         sizeBytes: 4,
       },
       {
@@ -564,7 +564,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'bytes',
         },
-        offsetBytes: 152,
+        offsetBytes: 216,
         sizeBytes: 4,
       },
       {
@@ -575,10 +575,10 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 156,
+        offsetBytes: 220,
         sizeBytes: 4,
       },
     ],
   },
-  hash: '3e1c99a3c53c5d1dfd9cb954fdf7cc20',
+  hash: '5c61f6076c67544482818101d44283c8',
 };

@@ -42,14 +42,14 @@
  *   36      access     __u8, enum pagefault_access
  *   37..39  (padding)
  *
- * struct pagefault_config: 160 bytes, aligned to 8
+ * struct pagefault_config: 224 bytes, aligned to 8
  *   bytes     field        type
  *   0..15     schema_hash  __u8[16]
- *   16..143   target       struct sonde_target
- *   144..147  max_stacks   __u32
- *   148..151  max_pages    __u32
- *   152..155  page_bytes   __u32, bytes
- *   156..159  mode         __u32
+ *   16..207   target       struct sonde_target
+ *   208..211  max_stacks   __u32
+ *   212..215  max_pages    __u32
+ *   216..219  page_bytes   __u32, bytes
+ *   220..223  mode         __u32
  *
  */
 #ifndef PAGEFAULT_BPF_H
@@ -200,21 +200,21 @@ struct pagefault_config {
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
 };
-SONDE_ASSERT_SIZE(struct pagefault_config, 160);
+SONDE_ASSERT_SIZE(struct pagefault_config, 224);
 SONDE_ASSERT_FIELD(struct pagefault_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct pagefault_config, target, 16, 128);
-SONDE_ASSERT_FIELD(struct pagefault_config, max_stacks, 144, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, max_pages, 148, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, page_bytes, 152, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, mode, 156, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct pagefault_config, max_stacks, 208, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, max_pages, 212, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, page_bytes, 216, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, mode, 220, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct pagefault_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x3e, 0x1c, 0x99, 0xa3, 0xc5, 0x3c, 0x5d, 0x1d,
-		0xfd, 0x9c, 0xb9, 0x54, 0xfd, 0xf7, 0xcc, 0x20,
+		0x5c, 0x61, 0xf6, 0x07, 0x6c, 0x67, 0x54, 0x44,
+		0x82, 0x81, 0x81, 0x01, 0xd4, 0x42, 0x83, 0xc8,
 	},
 	.max_stacks = 8192,
 	.max_pages = 131072,

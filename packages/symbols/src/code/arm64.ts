@@ -109,7 +109,8 @@ class RegisterState {
     const rd = word & 31;
     const rn = (word >>> 5) & 31;
     const base = this.#addresses.get(rn) ?? this.#pages.get(rn);
-    const memory = memoryFacts(word, base);
+    const changed = writesRegister(word) ? { setsRegister: `x${rd}` } : {};
+    const memory = { ...changed, ...memoryFacts(word, base) };
     const page = (word & 0x9f000000) >>> 0 === 0x90000000;
     // add xd, xn, #imm12 behind adrp xn: the address of a global.
     const adds = (word & 0xffc00000) >>> 0 === 0x91000000 && this.#pages.has(rn);
@@ -121,16 +122,16 @@ class RegisterState {
     if (page) {
       const pages = signed(((word >>> 3) & 0x1ffffc) | ((word >>> 29) & 3), 21);
       this.#pages.set(rd, address - (address % 4096) + pages * 4096);
-      return {};
+      return changed;
     }
     if (adds) {
       this.#addresses.set(rd, global);
-      return { loadsAddress: { register: `x${rd}`, address: global } };
+      return { ...changed, loadsAddress: { register: `x${rd}`, address: global } };
     }
     if (move === 0xd2800000 || move === 0xf2800000) {
       const value = before + ((word >>> 5) & 0xffff) * 2 ** (((word >>> 21) & 3) * 16);
       this.#constants.set(rd, value);
-      return { movesConstant: { register: `x${rd}`, value } };
+      return { ...changed, movesConstant: { register: `x${rd}`, value } };
     }
     // mov xd, #imm as orr xd, xzr, #bitmask is not decoded: no small offset needs it.
     return memory;
@@ -159,6 +160,9 @@ function memoryFacts(word: number, base: number | undefined): Facts {
     if (store && rn === REGISTER_SP && bytes === 8 && offset >= 8) {
       // The callee finds its arguments above the word in which it saves the link register.
       return { storesArgument: { register: `x${word & 31}`, word: offset / 8 - 1 } };
+    }
+    if (rn === REGISTER_SP && !store && bytes === 8) {
+      return { loadsStack: { register: `x${word & 31}`, offset } };
     }
     if (base === undefined || rn === REGISTER_SP) return {};
     const access = { address: base + offset, bytes };

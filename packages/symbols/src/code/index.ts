@@ -15,6 +15,7 @@ export {
   afterStackCheck,
   cEntry,
   findCalls,
+  findCallsWithResult,
   findReturns,
   type FunctionCode,
   type Place,

@@ -45,6 +45,12 @@ export interface Instruction {
   readonly writesGlobal?: GlobalAccess;
   /** A register stored where the callee finds its stack argument number `word` (Go's ABI0). */
   readonly storesArgument?: { readonly register: string; readonly word: number };
+  /** The register that the instruction changes; of those with two, the first. */
+  readonly setsRegister?: string;
+  /** A register that now holds the word at this distance from the stack pointer. */
+  readonly loadsStack?: { readonly register: string; readonly offset: number };
+  /** The frame pointer now points at this distance from the stack pointer (x86-64). */
+  readonly setsFrame?: number;
   /** A register that now holds a constant. */
   readonly movesConstant?: { readonly register: string; readonly value: number };
   /** A read relative to the thread pointer: a constant offset, or one held by a register. */

@@ -87,6 +87,35 @@ export function findCalls(
     .map(i => toPlace(reader, f, i));
 }
 
+/** The stack slot that a register was last loaded from, if nothing else changed it since. */
+function slotOf(code: readonly Instruction[], register: string): number | undefined {
+  const last = code.findLast(i => i.setsRegister === register || i.kind === 'call');
+  return last?.loadsStack?.register === register ? last.loadsStack.offset : undefined;
+}
+
+/**
+ * Those calls of the callees whose first argument is what the function will return: the register
+ * was loaded from the same stack slot before the call and before the return behind it, and nothing
+ * between them stores to that slot or calls anything else. For Go's register convention.
+ */
+export function findCallsWithResult(
+  reader: InstructionReader,
+  f: FunctionCode,
+  callees: readonly number[],
+): Place[] {
+  const code = reader.decode(f.code, f.address);
+  const register = reader.arch === 'arm64' ? 'x0' : 'rax';
+  return findCalls(reader, f, callees).filter(place => {
+    const at = code.findIndex(i => i.address === place.address);
+    const tail = code.slice(at + 1);
+    const end = tail.findIndex(i => i.kind === 'return');
+    const after = tail.slice(0, Math.max(0, end));
+    const straight = after.every(i => i.kind === 'other' && i.storesArgument === undefined);
+    const slot = slotOf(code.slice(0, at), register);
+    return end >= 0 && straight && slot !== undefined && slotOf(after, register) === slot;
+  });
+}
+
 /** How many harmless instructions a C function's probe may lie behind its first byte. */
 const C_ENTRY_SKIP = 4;
 

@@ -87,14 +87,20 @@ function memoryFacts(lib: Library, instruction: Iced.Instruction): Facts {
     // g.stackguard0, or stackguard1 in functions that only run on the system stack.
     return displacement === 16 || displacement === 24 ? { readsStackGuard: true } : {};
   }
+  if (instruction.mnemonic === Mnemonic.Lea) {
+    const frame = instruction.op0Register === Register.RBP && memoryBase === Register.RSP;
+    return frame ? { setsFrame: displacement } : {};
+  }
   if (instruction.code === Code.Mov_rm64_r64 && memoryBase === Register.RSP) {
     if (instruction.memoryIndex !== Register.None || displacement % WORD_BYTES !== 0) return {};
     const register = name(instruction.op1Register);
     return { storesArgument: { register, word: displacement / WORD_BYTES } };
   }
-  if (instruction.code !== Code.Mov_r64_rm64 || instruction.segmentPrefix !== Register.FS) {
-    return {};
+  if (instruction.code !== Code.Mov_r64_rm64) return {};
+  if (memoryBase === Register.RSP && instruction.memoryIndex === Register.None) {
+    return { loadsStack: { register: name(instruction.op0Register), offset: displacement } };
   }
+  if (instruction.segmentPrefix !== Register.FS) return {};
   if (memoryBase === Register.None) return { readsThread: { offset: displacement } };
   return { readsThread: { register: name(memoryBase) } };
 }
@@ -122,6 +128,16 @@ function factsOf(lib: Library, instruction: Iced.Instruction): Facts {
     : memoryFacts(lib, instruction);
 }
 
+/** The register that is an instruction's first operand, unless it is only read. */
+function changedRegister(lib: Library, instruction: Iced.Instruction): Facts {
+  const { Mnemonic, OpKind, Register, RegisterExt } = lib;
+  const readers: number[] = [Mnemonic.Cmp, Mnemonic.Test, Mnemonic.Push, Mnemonic.Bt];
+  if (instruction.op0Kind !== OpKind.Register || readers.includes(instruction.mnemonic)) return {};
+  const full = RegisterExt.fullRegister(instruction.op0Register) - Register.RAX;
+  const setsRegister = GENERAL_REGISTERS[full];
+  return setsRegister === undefined ? {} : { setsRegister };
+}
+
 function toInstruction(lib: Library, raw: Iced.Instruction, bytes: Uint8Array): Instruction {
   const { OpKind } = lib;
   const refusal = refusalOf(lib, raw, bytes);
@@ -133,6 +149,7 @@ function toInstruction(lib: Library, raw: Iced.Instruction, bytes: Uint8Array): 
     costClass: costClassOf(bytes),
     ...(refusal !== undefined && { refusal }),
     ...(near && { target: Number(raw.nearBranchTarget) }),
+    ...changedRegister(lib, raw),
     ...factsOf(lib, raw),
   };
 }

@@ -6,5 +6,5 @@ export { Pclntab, type GoFrame, type GoFunction } from './pclntab.js';
 export type { ModuleData, PclntabPlace } from './pclntab-locate.js';
 export { parseGoRelease, type GoRelease } from './release.js';
 export { findRuntimeGlobals, type GlobalName, type RuntimeGlobals } from './runtime-globals.js';
-export { findTlsG, type TlsG } from './runtime-places.js';
+export { type CallbackPlaces, findCallbackPlaces, findTlsG, type TlsG } from './runtime-places.js';
 export { tableRows, type FieldOffsets, type TableRow } from './table-rows.js';

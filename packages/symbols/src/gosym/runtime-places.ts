@@ -11,11 +11,13 @@ import { decodeFunction } from './runtime-globals.js';
 /** How far before a read the constant may be loaded that it uses. */
 const CONSTANT_DISTANCE = 8;
 
-/** Where g stands, relative to the thread pointer (fs_base, TPIDR_EL0), in bytes. */
-export interface TlsG {
-  readonly offset: number;
-  readonly foundBy: 'symbol' | 'disassembly' | 'no cgo';
-}
+/**
+ * Where g stands, relative to the thread pointer (fs_base, TPIDR_EL0), in bytes: a number, or the
+ * address of the word in which the dynamic linker left that number (c-shared, some PIE).
+ */
+export type TlsG =
+  | { readonly offset: number; readonly foundBy: 'symbol' | 'disassembly' | 'no cgo' }
+  | { readonly slot: number; readonly foundBy: 'disassembly' };
 
 const roundUp = (value: number, align: number): number =>
   align > 1 ? Math.ceil(value / align) * align : value;
@@ -31,33 +33,71 @@ function tlsBySymbol(go: GoProgram): number | undefined {
   return Math.max(16, roundUp(16, segment.align)) + symbol.value;
 }
 
-/** The constant offset by which a function reads the thread's g. */
-function tlsByCode(code: readonly Instruction[]): number | undefined {
+/** The offset by which a function reads the thread's g, or the word that it takes it from. */
+function tlsByCode(
+  code: readonly Instruction[],
+): { offset: number } | { slot: number } | undefined {
   for (const [index, read] of code.entries()) {
     const thread = read.readsThread;
     if (thread === undefined) continue;
-    if ('offset' in thread) return thread.offset;
+    if ('offset' in thread) return { offset: thread.offset };
+    const { register } = thread;
     const load = code
       .slice(Math.max(0, index - CONSTANT_DISTANCE), index)
-      .findLast(i => i.movesConstant?.register === thread.register);
-    if (load?.movesConstant !== undefined) return load.movesConstant.value;
+      .findLast(i => i.setsRegister === register);
+    if (load?.movesConstant !== undefined) return { offset: load.movesConstant.value };
+    if (load?.readsGlobal?.bytes === 8) return { slot: load.readsGlobal.address };
   }
   return undefined;
 }
 
 /**
  * Finds the thread-local offset of g. Undefined on arm64 without cgo, where the runtime never
- * stores g in thread-local storage, and where the code loads the offset from a table that only
- * the dynamic loader fills (c-shared).
+ * stores g in thread-local storage, and where no code shows it.
  */
 export function findTlsG(go: GoProgram, reader: InstructionReader): TlsG | undefined {
   if (go.elf.arch === 'arm64' && !go.cgo) return undefined;
+  const name = go.elf.arch === 'arm64' ? 'runtime.load_g' : 'runtime.asmcgocall';
+  const found = go.pclntab
+    .functionsNamed(name)
+    .map(f => tlsByCode(decodeFunction(go, reader, f)))
+    .find(each => each !== undefined);
+  // A word that the dynamic linker fills is right even in a library, whose symbol is not.
+  if (found !== undefined && 'slot' in found) return { ...found, foundBy: 'disassembly' };
   const symbol = tlsBySymbol(go);
   if (symbol !== undefined) return { offset: symbol, foundBy: 'symbol' };
-  const name = go.elf.arch === 'arm64' ? 'runtime.load_g' : 'runtime.asmcgocall';
-  for (const f of go.pclntab.functionsNamed(name)) {
-    const offset = tlsByCode(decodeFunction(go, reader, f));
-    if (offset !== undefined) return { offset, foundBy: 'disassembly' };
-  }
+  if (found !== undefined) return { ...found, foundBy: 'disassembly' };
   return go.cgo ? undefined : { offset: -8, foundBy: 'no cgo' };
+}
+
+/** What lies above the frame of runtime.cgocallbackg when C called back into Go, in bytes. */
+export interface CallbackPlaces {
+  /** Where the PC of the Go code stands that had called into C: in runtime.systemstack_switch. */
+  readonly pc: number;
+  /** Where that code's frame pointer chain goes on. */
+  readonly frame: number;
+}
+
+/**
+ * Where the outer Go frames go on above a callback from C. runtime.cgocallback (asm_amd64.s) copies
+ * its frame of 40 bytes, in 1.15 of 32, to the place that the goroutine's stack pointer had when it
+ * went into C, and puts the goroutine's PC above it. Since 1.21 asmcgocall has a frame of its own
+ * there; before that the next one is runtime.cgocall's, whose place its prologue tells. Undefined
+ * without cgo, on arm64 (frames lie below what they save, so their size would have to be known),
+ * and where the code is of another form.
+ */
+export function findCallbackPlaces(
+  go: GoProgram,
+  reader: InstructionReader,
+): CallbackPlaces | undefined {
+  if (go.elf.arch !== 'x86_64' || !go.cgo) return undefined;
+  const asmcgocall = go.pclntab.functionNamed('runtime.asmcgocall');
+  const cgocall = go.pclntab.functionNamed('runtime.cgocall');
+  if (asmcgocall === undefined || cgocall === undefined) return undefined;
+  const old = go.pclntab.functionNamed('runtime.cgocallback_gofunc') !== undefined;
+  const savedSp = old ? 48 : 56;
+  const pc = savedSp - 8;
+  if (decodeFunction(go, reader, asmcgocall)[0]?.kind === 'push') return { pc, frame: savedSp };
+  const inFrame = decodeFunction(go, reader, cgocall).find(i => i.setsFrame !== undefined);
+  return inFrame === undefined ? undefined : { pc, frame: savedSp + 8 + inFrame.setsFrame! };
 }

@@ -1,0 +1,98 @@
+/**
+ * The workloads of one test run: all programs by the default Go release, and those of every release
+ * in the builds that the run's set asks for, with a list of them for the tests to go by.
+ *
+ * The fact readers get wrong: a release that cannot be fetched is left out by name only where the
+ * module proxy is out of reach; where it answers, the same failure ends the run.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { goReleases, run, type Progress } from '@sonde/toolchain';
+import { RELEASE_LIST, type ReleaseList, type ReleaseProgram } from './kit/releases.js';
+import { workloadFolder } from './lanes/objects.js';
+import type { Architecture, GoBuild, Matrix } from './matrix.js';
+import { buildWorkloads, listWorkloads, programName } from './workloads.js';
+
+/** The program whose variants the list names. */
+const TRUTH = 'truth';
+
+/** Returns the builds of a set: `full` has all of them. */
+export function buildsOf(matrix: Matrix, set: 'fast' | 'full'): GoBuild[] {
+  return matrix.builds.filter(build => set === 'full' || build.set === set);
+}
+
+/** Whether the module proxy answers, asked past the module cache. */
+async function proxyAnswers(): Promise<boolean> {
+  const [version = ''] = Object.values(goReleases).slice(-1);
+  const folder = await mkdtemp(join(tmpdir(), 'sonde-proxy-'));
+  try {
+    await run('go', ['list', '-m', `golang.org/toolchain@v0.0.1-go${version}.linux-amd64`], {
+      env: { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod', GOMODCACHE: folder, GO111MODULE: 'on' },
+      cwd: folder,
+      what: 'ask the module proxy',
+    });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Variant {
+  readonly architecture: Architecture;
+  readonly goRelease: string;
+  readonly builds: readonly GoBuild[];
+  readonly progress: Progress;
+}
+
+/** Builds the truth program of one release in each build, and the others that want it plainly. */
+async function buildRelease(variant: Variant, others: string[]): Promise<ReleaseProgram[]> {
+  const { architecture, goRelease, builds, progress } = variant;
+  const programs: ReleaseProgram[] = [];
+  for (const build of builds) {
+    await buildWorkloads({ architecture, goRelease, build, names: [TRUTH], progress });
+    const program = programName(TRUTH, goRelease, build.name);
+    programs.push({ goRelease, build: build.name, program });
+  }
+  await buildWorkloads({ architecture, goRelease, names: others, progress });
+  return programs;
+}
+
+/**
+ * Builds everything that tests of one architecture run, one after the other, and writes the list of
+ * the releases' programs beside them. Throws when a program cannot be built, or a release cannot be
+ * fetched although the proxy answers.
+ */
+export async function buildEveryWorkload(
+  matrix: Matrix,
+  architecture: Architecture,
+  set: 'fast' | 'full',
+  progress: Progress,
+): Promise<void> {
+  const began = Date.now();
+  await buildWorkloads({ architecture, progress });
+  const entries = (await listWorkloads()).filter(e => e.everyRelease === true);
+  const others = entries.map(e => e.name).filter(name => name !== TRUTH);
+  const list: ReleaseList = { programs: [], missing: [] };
+  const builds = buildsOf(matrix, set);
+  for (const goRelease of matrix.goReleases) {
+    try {
+      const variant = { architecture, goRelease, builds, progress };
+      list.programs.push(...(await buildRelease(variant, others)));
+    } catch (error) {
+      const reason = (error as Error).message;
+      const notFetched = reason.startsWith(`fetch Go ${goRelease}`);
+      if (!notFetched || (await proxyAnswers())) throw error;
+      progress(`no Go ${goRelease}: the module proxy does not answer and nothing else has it`);
+      list.missing.push({ goRelease, reason });
+    }
+  }
+  await writeFile(join(workloadFolder(architecture), RELEASE_LIST), JSON.stringify(list));
+  const took = ((Date.now() - began) / 1000).toFixed(1);
+  progress(
+    `workloads for ${architecture.name}: ${list.programs.length} programs of ` +
+      `${matrix.goReleases.length - list.missing.length} Go releases, ${took} s`,
+  );
+}

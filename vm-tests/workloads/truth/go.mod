@@ -1,0 +1,3 @@
+module sonde.test/truth
+
+go 1.15
