@@ -53,7 +53,6 @@ struct {
 
 #define SONDE_COPY_WORDS 2048
 #define SONDE_COPY_BYTES (8 * SONDE_COPY_WORDS)
-#define SONDE_SMALL_COPY_BYTES 4096
 #define SONDE_PAGE_BYTES 4096
 
 /* One walk: where it starts, the copy that it reads, what it found. */
@@ -285,16 +284,6 @@ struct sonde_place {
 	__u64 hi;
 };
 
-struct sonde_small_copy {
-	struct sonde_stack_copy head;
-	char bytes[SONDE_SMALL_COPY_BYTES];
-};
-
-struct sonde_large_copy {
-	struct sonde_stack_copy head;
-	char bytes[SONDE_COPY_BYTES];
-};
-
 static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 					    const struct sonde_walk *walk,
 					    const struct sonde_place *place, __u64 id)
@@ -304,6 +293,7 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 	head->ktime_ns = bpf_ktime_get_ns();
 	head->id = id;
 	head->missing = walk->missing;
+	head->length_bytes = walk->words * 8;
 	head->go_stack = place->go_stack;
 	head->pc = place->regs->ip;
 	head->stack_pointer = walk->base;
@@ -315,6 +305,26 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 }
 
 /*
+ * Sends `bytes` of the copy, or none: a record's size has to be a constant. False: no room.
+ * A macro, because the size is part of a type.
+ */
+#define SONDE_SEND_COPY(walk, place, id, bytes_max)                                                \
+	({                                                                                         \
+		struct {                                                                           \
+			struct sonde_stack_copy head;                                              \
+			char bytes[bytes_max];                                                     \
+		} *copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);                      \
+		if (copy) {                                                                        \
+			sonde_fill_copy(&copy->head, walk, place, id);                             \
+			copy->head.size = sizeof(*copy);                                           \
+			if (bpf_probe_read_kernel(copy->bytes, bytes_max, walk->word))             \
+				copy->head.length_bytes = 0;                                       \
+			bpf_ringbuf_submit(copy, BPF_RB_FORCE_WAKEUP);                             \
+		}                                                                                  \
+		copy != NULL;                                                                      \
+	})
+
+/*
  * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
  * copies may take half of it, so that a burst of new addresses does not push events out.
  */
@@ -322,38 +332,22 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 					     const struct sonde_place *place)
 {
 	__u64 id, length = walk->words * 8;
+	bool sent;
 
 	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 2 * SONDE_TARGET->ring_wakeup_bytes)
 		return 0;
+	/* Unique among the probes of the session, and among the CPUs of one. */
 	walk->sequence++;
-	id = SONDE_PROVISIONAL | (__u64)bpf_get_smp_processor_id() << 40 |
+	id = SONDE_PROVISIONAL | (__u64)(SONDE_TARGET->event_base & 0x7f00) << 48 |
+	     (__u64)(bpf_get_smp_processor_id() & 0xffff) << 40 |
 	     (walk->sequence & ((1ULL << 40) - 1));
-	if (length <= SONDE_SMALL_COPY_BYTES) {
-		struct sonde_small_copy *copy;
-
-		copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);
-		if (!copy)
-			return 0;
-		sonde_fill_copy(&copy->head, walk, place, id);
-		copy->head.size = sizeof(*copy);
-		copy->head.length_bytes = length;
-		if (bpf_probe_read_kernel(copy->bytes, SONDE_SMALL_COPY_BYTES, walk->word))
-			copy->head.length_bytes = 0;
-		bpf_ringbuf_submit(copy, BPF_RB_FORCE_WAKEUP);
-	} else {
-		struct sonde_large_copy *copy;
-
-		copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);
-		if (!copy)
-			return 0;
-		sonde_fill_copy(&copy->head, walk, place, id);
-		copy->head.size = sizeof(*copy);
-		copy->head.length_bytes = length;
-		if (bpf_probe_read_kernel(copy->bytes, SONDE_COPY_BYTES, walk->word))
-			copy->head.length_bytes = 0;
-		bpf_ringbuf_submit(copy, BPF_RB_FORCE_WAKEUP);
-	}
-	return id;
+	if (length <= 1024)
+		sent = SONDE_SEND_COPY(walk, place, id, 1024);
+	else if (length <= 4096)
+		sent = SONDE_SEND_COPY(walk, place, id, 4096);
+	else
+		sent = SONDE_SEND_COPY(walk, place, id, SONDE_COPY_BYTES);
+	return sent ? id : 0;
 }
 
 /* Writes a finished walk into a new entry of `sonde_stacks`; false if its memory was taken away. */
