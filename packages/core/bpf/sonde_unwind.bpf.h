@@ -23,9 +23,11 @@ enum sonde_rule_kind {
 	SONDE_RULE_START = 3,
 	SONDE_RULE_USER = 4,
 	SONDE_RULE_NONE = 5,
+	SONDE_RULE_FRAME_MEMORY = 6,
 };
 
-/* The frame pointer's place when the caller's is not known. */
+/* The frame pointer's place: where it points itself, and when the caller's is not known. */
+#define SONDE_PLACE_AT_FRAME 0xfffe
 #define SONDE_PLACE_UNKNOWN 0xffff
 
 /* In keys of `sonde_rules`: the address is an instruction's own, not a return address. */
@@ -163,15 +165,17 @@ __noinline __u64 sonde_walk_frames(__u64 hash)
 			flags = SONDE_STACK_NO_UNWIND_DATA;
 			break;
 		}
+		place = (rule >> 3) & 0x1fff;
 		if ((rule & 7) == SONDE_RULE_STACK)
-			cfa = sp;
+			cfa = sp + place * 8;
 		else if ((rule & 7) == SONDE_RULE_FRAME)
-			cfa = fp;
+			cfa = fp + place * 8;
+		else if ((rule & 7) == SONDE_RULE_FRAME_MEMORY)
+			cfa = sonde_copied(walk, (fp - walk->base) >> 3, place);
 		else {
 			missing = key;
 			break;
 		}
-		cfa += ((rule >> 3) & 0x1fff) * 8;
 		/* From here on `cfa` counts words from the start of the copy. */
 		sp = cfa;
 		cfa = (cfa - walk->base) >> 3;
@@ -186,6 +190,8 @@ __noinline __u64 sonde_walk_frames(__u64 hash)
 		place = (rule >> 16) & 0xffff;
 		if (place == SONDE_PLACE_UNKNOWN)
 			fp = 0;
+		else if (place == SONDE_PLACE_AT_FRAME)
+			fp = sonde_copied(walk, (fp - walk->base) >> 3, 0);
 		else if (place)
 			fp = sonde_copied(walk, cfa, place);
 	}
