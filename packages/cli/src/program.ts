@@ -103,7 +103,7 @@ function buildProgram(
     .description('Says what works on this machine, why not, and the one command that mends it.')
     .option('--json', 'print JSON')
     .action(async (flags: Flags) => set(await doctor(flags.json === true, surround)));
-  addFileCommands(program, surround, set);
+  addFileCommands(program, surround, set, search([]));
   return program;
 }
 

@@ -8,6 +8,7 @@ export {
   type FileReader,
 } from './byte-reader.js';
 export * from './constants.js';
+export { neededLibraries } from './dynamic.js';
 export {
   ElfFile,
   openElf,
