@@ -1,0 +1,71 @@
+/**
+ * Names for the addresses of a snapshot. The fact a reader gets wrong: since Go 1.16 the heap
+ * profile holds one address for each *logical* frame, inlined calls included, so that only the
+ * innermost frame of each address counts; before, one address stands for all of its frames, and a
+ * marker behind it may say how many to skip (runtime/traceback.go).
+ */
+import type { StackSymbolizer } from '@sonde/core/stacks';
+import type { Target, TargetRuntime } from '@sonde/core/target';
+import type { Frame, FrameShapeAt } from '@sonde/memory';
+import type { SnapshotFrame } from './snapshot-types.js';
+
+type NamedFrame = ReturnType<StackSymbolizer['symbolize']>[number];
+
+/** The marker's function; the linker drops it from programs that do not use it. */
+const SKIP_MARKER = 'runtime.skipPleaseUseCallersFrames';
+
+/** A frame as the JSON has it. */
+export function snapshotFrame(frame: NamedFrame): SnapshotFrame {
+  return {
+    function: frame.function,
+    ...(frame.file === undefined ? {} : { file: frame.file }),
+    ...(frame.line === undefined ? {} : { line: frame.line }),
+    inlined: frame.inlined,
+    address: `0x${frame.address.toString(16)}`,
+  };
+}
+
+/** Frames of a heap profile's stack, innermost first, the allocator's own left out. */
+export function heapFrames(
+  names: StackSymbolizer,
+  target: Target,
+  stack: readonly bigint[],
+): SnapshotFrame[] {
+  const physical = target.go.pclntab.functionNamed(SKIP_MARKER) !== undefined;
+  const frames = stack.flatMap(pc => {
+    const all = names.framesAt(pc, false);
+    return physical ? all.filter(f => f.function !== SKIP_MARKER) : all.slice(0, 1);
+  });
+  const first = frames.findIndex(f => !/^(internal\/)?runtime\./.test(f.function));
+  return frames.slice(Math.max(0, first)).map(snapshotFrame);
+}
+
+/** A function table that can also tell stack deltas. */
+interface StackDeltaTable {
+  stackBytesAt?(address: number): number | undefined;
+}
+
+/** The size of a frame at an instruction, from the program's own table of stack deltas. */
+export function frameShapes(target: Target, runtime: TargetRuntime): FrameShapeAt {
+  const { pclntab } = target.go;
+  const interrupted = pclntab.functionNamed('runtime.asyncPreempt');
+  return pc => {
+    const address = Number(pc - runtime.bias);
+    const bytes = (pclntab as StackDeltaTable).stackBytesAt?.(address);
+    if (bytes === undefined) return undefined;
+    const interrupts =
+      interrupted !== undefined && address >= interrupted.entry && address < interrupted.end;
+    return { bytes, interrupts };
+  };
+}
+
+/** Goroutines of the runtime itself, by the rule of runtime.isSystemGoroutine. */
+export function isSystemStart(name: string): boolean {
+  const users = ['runtime.main', 'runtime.corostart', 'runtime.handleAsyncEvent'];
+  return name.startsWith('runtime.') && !users.includes(name);
+}
+
+/** A stack as the memory room's rules of ownership read it. */
+export function plainFrames(frames: readonly SnapshotFrame[]): Frame[] {
+  return frames.map(f => ({ function: f.function, module: '', kind: 'go', inlined: f.inlined }));
+}
