@@ -1,8 +1,7 @@
 /**
- * Names for the addresses of a snapshot. The fact a reader gets wrong: since Go 1.16 the heap
- * profile holds one address for each *logical* frame, inlined calls included, so that only the
- * innermost frame of each address counts; before, one address stands for all of its frames, and a
- * marker behind it may say how many to skip (runtime/traceback.go).
+ * Names for the addresses of a snapshot. The fact a reader gets wrong: the heap profile holds one
+ * address for each *logical* frame, inlined calls included, so that only the innermost frame of
+ * each address counts; an address of a goroutine's stack stands for all of its frames.
  */
 import type { StackSymbolizer } from '@sonde/core/stacks';
 import type { Target, TargetRuntime } from '@sonde/core/target';
@@ -10,9 +9,6 @@ import type { Frame, FrameShapeAt } from '@sonde/memory';
 import type { SnapshotFrame } from './snapshot-types.js';
 
 type NamedFrame = ReturnType<StackSymbolizer['symbolize']>[number];
-
-/** The marker's function; the linker drops it from programs that do not use it. */
-const SKIP_MARKER = 'runtime.skipPleaseUseCallersFrames';
 
 /** A frame as the JSON has it. */
 export function snapshotFrame(frame: NamedFrame): SnapshotFrame {
@@ -26,18 +22,30 @@ export function snapshotFrame(frame: NamedFrame): SnapshotFrame {
 }
 
 /** Frames of a heap profile's stack, innermost first, the allocator's own left out. */
-export function heapFrames(
-  names: StackSymbolizer,
-  target: Target,
-  stack: readonly bigint[],
-): SnapshotFrame[] {
-  const physical = target.go.pclntab.functionNamed(SKIP_MARKER) !== undefined;
-  const frames = stack.flatMap(pc => {
-    const all = names.framesAt(pc, false);
-    return physical ? all.filter(f => f.function !== SKIP_MARKER) : all.slice(0, 1);
-  });
+export function heapFrames(names: StackSymbolizer, stack: readonly bigint[]): SnapshotFrame[] {
+  const frames = stack.flatMap(pc => names.framesAt(pc, false).slice(0, 1));
   const first = frames.findIndex(f => !/^(internal\/)?runtime\./.test(f.function));
   return frames.slice(Math.max(0, first)).map(snapshotFrame);
+}
+
+/**
+ * Frames of a goroutine's stack, innermost first, as Go's own traceback shows them: without the
+ * wrappers that the compiler made, and without the place that every goroutine returns to.
+ */
+export function goroutineFrames(
+  names: StackSymbolizer,
+  target: Target,
+  runtime: TargetRuntime,
+  stack: readonly bigint[],
+  innermostExact: boolean,
+): SnapshotFrame[] {
+  const { pclntab } = target.go;
+  return stack.flatMap((pc, i) => {
+    const exact = i === 0 && innermostExact;
+    const f = pclntab.functionAt(Number((exact ? pc : pc - 1n) - runtime.bias));
+    if (f?.name === 'runtime.goexit' || (f?.wrapper === true && i > 0)) return [];
+    return names.framesAt(pc, exact).map(snapshotFrame);
+  });
 }
 
 /** A function table that can also tell stack deltas. */

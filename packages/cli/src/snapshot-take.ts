@@ -17,10 +17,17 @@ import {
   RuntimeReadError,
   type SpanCensus,
 } from '@sonde/memory';
-import { frameShapes, heapFrames, isSystemStart, snapshotFrame } from './snapshot-names.js';
+import {
+  frameShapes,
+  goroutineFrames,
+  heapFrames,
+  isSystemStart,
+  snapshotFrame,
+} from './snapshot-names.js';
 import {
   type Snapshot,
   SNAPSHOT_SCHEMA,
+  type SnapshotFrame,
   type SnapshotGoroutine,
   type SnapshotGoroutines,
   type SnapshotHeap,
@@ -63,6 +70,8 @@ export function takeSnapshot(target: Target, request: SnapshotRequest): Snapshot
   if (heap?.rateBytes === 0) missing.push({ section: 'heap', why: PROFILE_OFF });
   const names = new StackSymbolizer(target);
   const { info } = target;
+  const framesOf = (g: Goroutine) =>
+    goroutineFrames(names, target, runtime, g.stack, g.innermostExact);
   return {
     schema: SNAPSHOT_SCHEMA,
     target: {
@@ -73,9 +82,9 @@ export function takeSnapshot(target: Target, request: SnapshotRequest): Snapshot
     means: meansOf(runtime),
     takenNs: Number(nowNs),
     memStats: stats === undefined ? null : memStatsOf(stats),
-    heap: heap === undefined ? null : heapOf(heap, target, names),
+    heap: heap === undefined ? null : heapOf(heap, names),
     spans: spans === undefined ? null : spansOf(spans),
-    goroutines: list === undefined ? null : goroutinesOf(list, names),
+    goroutines: list === undefined ? null : goroutinesOf(list, names, framesOf),
     missing,
   };
 }
@@ -117,7 +126,7 @@ function memStatsOf(s: GoMemStats): SnapshotMemStats {
   };
 }
 
-function heapOf(heap: HeapProfile, target: Target, names: StackSymbolizer): SnapshotHeap {
+function heapOf(heap: HeapProfile, names: StackSymbolizer): SnapshotHeap {
   return {
     rateBytes: heap.rateBytes ?? null,
     inUseBytes: heap.liveBytes,
@@ -132,7 +141,7 @@ function heapOf(heap: HeapProfile, target: Target, names: StackSymbolizer): Snap
       allocObjects: entry.bornObjects,
       sampled: entry.active,
       unpublished: entry.future,
-      frames: heapFrames(names, target, entry.stack),
+      frames: heapFrames(names, entry.stack),
       addresses: entry.stack.map(hexadecimal),
     })),
   };
@@ -143,16 +152,25 @@ function spansOf(spans: SpanCensus): SnapshotSpans {
   return { ...spans, large };
 }
 
-function goroutinesOf(list: GoroutineList, names: StackSymbolizer): SnapshotGoroutines {
+type FramesOf = (g: Goroutine) => SnapshotFrame[];
+
+function goroutinesOf(
+  list: GoroutineList,
+  names: StackSymbolizer,
+  framesOf: FramesOf,
+): SnapshotGoroutines {
   const { dead, unreadable, torn } = list;
-  const goroutines = list.goroutines.map(each => goroutineOf(each, names));
+  const goroutines = list.goroutines.map(each => goroutineOf(each, names, framesOf(each)));
   return { alive: goroutines.length, dead, unreadable, torn, goroutines };
 }
 
-function goroutineOf(g: Goroutine, names: StackSymbolizer): SnapshotGoroutine {
+function goroutineOf(
+  g: Goroutine,
+  names: StackSymbolizer,
+  frames: readonly SnapshotFrame[],
+): SnapshotGoroutine {
   const start = g.startPc === 0n ? undefined : names.framesAt(g.startPc, true).at(-1);
   const creator = g.createdBy === 0n ? undefined : names.framesAt(g.createdBy, false)[0];
-  const frames = names.symbolize(g.stack, { innermostExact: g.innermostExact });
   return {
     id: g.id,
     state: g.state,
@@ -165,7 +183,7 @@ function goroutineOf(g: Goroutine, names: StackSymbolizer): SnapshotGoroutine {
     startFunction: start?.function ?? '',
     createdBy: creator === undefined ? null : snapshotFrame(creator),
     stackBytes: g.stackBytes,
-    frames: frames.filter(f => f.function !== 'runtime.goexit').map(snapshotFrame),
+    frames,
     stackComplete: g.stackComplete,
     noStack: g.noStack ?? null,
     channels: g.channels.map(hexadecimal),
