@@ -3,7 +3,7 @@
  * reader gets wrong: they need no rights and no kernel, and read programs of either architecture.
  */
 import { UsageError } from '@sonde/core';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { SearchOptions } from './discovery.js';
 import { inspect } from './inspect/inspect-command.js';
 import { parsePid } from './quantities.js';
@@ -47,7 +47,7 @@ export function addFileCommands(
     .command('inspect')
     .summary('say what a program is, and where probes would go')
     .description(
-      'Says what a Go program is, how it was built, by which means its runtime offsets are known, ' +
+      'Says what a Go program is, how it was built, by which means its offsets are known, ' +
         'where each hook of each probe would go, and what is missing. Reads files of either ' +
         'architecture; traces nothing.',
     )

@@ -11,6 +11,7 @@ export { findBytes, type ByteSearch } from './byte-search.js';
 export * from './constants.js';
 export { neededLibraries } from './dynamic.js';
 export {
+  cString as cStringOf,
   ElfFile,
   openElf,
   readElfIdent,
