@@ -57,8 +57,20 @@ function groupOf(members: readonly SnapshotGoroutine[]): GoroutineGroup {
   };
 }
 
-/** The first frame that somebody wrote, then those around it, the runtime's own left out. */
+/** Frames of Go's own packages, whose paths have no dot before the first slash. */
+function isLibrary(name: string): boolean {
+  const first = name.split('/')[0]!;
+  return name.includes('/') ? !first.includes('.') : !name.startsWith('main.');
+}
+
+/**
+ * The frames worth a line: the innermost that is not the runtime's, then those of the program
+ * itself; where the program's own cannot be told from Go's, simply the next ones.
+ */
 export function ownFrames(frames: readonly SnapshotFrame[], max: number): SnapshotFrame[] {
   const own = frames.findIndex(f => !isPlumbing(f.function) && !f.function.startsWith('internal/'));
-  return frames.slice(Math.max(0, own)).slice(0, max);
+  const [first, ...rest] = frames.slice(Math.max(0, own));
+  if (first === undefined) return [];
+  const written = rest.filter(f => !isPlumbing(f.function) && !isLibrary(f.function));
+  return [first, ...(written.length > 0 ? written : rest)].slice(0, max);
 }

@@ -85,7 +85,7 @@ function drawSpans(screen: Screen, spans: SnapshotSpans): void {
   const sum = `${formatCount(spans.objects)} objects in ${formatBytes(spans.inUseBytes)} of spans`;
   const torn = spans.closed ? '' : `, moving while read: off by ${formatBytes(gap)}`;
   screen.heading('HEAP BY SIZE', screen.paint.dim(`${sum}${torn}`));
-  const titles = ['slot', 'spans', 'objects', 'free slots', 'free'];
+  const titles = ['slot', 'in use', 'objects', 'free slots', 'free'];
   screen.line(screen.paint.dim(titles.map(title => padStart(title, CELL)).join('')));
   for (const each of spans.classes.slice(0, CLASSES_MAX)) {
     const free = each.slots - each.objects;
@@ -133,7 +133,7 @@ function drawGoroutines(screen: Screen, { goroutines }: Snapshot): void {
 }
 
 function drawGroup(screen: Screen, group: GoroutineGroup): void {
-  const waited = group.longestNs === null ? '' : `for up to ${formatDuration(group.longestNs)}`;
+  const waited = group.longestNs === null ? '' : `longest ${formatDuration(group.longestNs)}`;
   const channels = group.channels > 1 ? `${formatCount(group.channels)} channels` : '';
   const stacks = group.count > 1 ? `${formatBytes(group.stackBytes)} of stacks` : '';
   const notes = [waited, channels, stacks].filter(text => text !== '').join(', ');
@@ -142,7 +142,7 @@ function drawGroup(screen: Screen, group: GoroutineGroup): void {
   const left = ' '.repeat(CELL + 2);
   if (group.noStack !== null) screen.line(left + screen.paint.dim(group.noStack));
   drawFrames(screen, left, ownFrames(group.frames, FRAMES_MAX));
-  if (group.createdBy !== null) {
+  if (group.createdBy !== null && !group.createdBy.function.startsWith('runtime.')) {
     screen.line(
       left + screen.paint.dim(`created by ${frameText(group.createdBy, screen.width - 30)}`),
     );
