@@ -48,18 +48,13 @@ export function goroutineFrames(
   });
 }
 
-/** A function table that can also tell stack deltas. */
-interface StackDeltaTable {
-  stackBytesAt?(address: number): number | undefined;
-}
-
 /** The size of a frame at an instruction, from the program's own table of stack deltas. */
 export function frameShapes(target: Target, runtime: TargetRuntime): FrameShapeAt {
   const { pclntab } = target.go;
   const interrupted = pclntab.functionNamed('runtime.asyncPreempt');
   return pc => {
     const address = Number(pc - runtime.bias);
-    const bytes = (pclntab as StackDeltaTable).stackBytesAt?.(address);
+    const bytes = pclntab.stackBytesAt(address);
     if (bytes === undefined) return undefined;
     const interrupts =
       interrupted !== undefined && address >= interrupted.entry && address < interrupted.end;
