@@ -18,6 +18,9 @@ import { runStep } from './steps.mjs';
 const FINISHED = /^> nx run ([\w@/.-]+:[\w-]+)/;
 const FAILED = /^- ([\w@/.-]+:[\w-]+)$/;
 
+// What tests say of themselves while they take long: a release is fetched, a guest has got further.
+const PROGRESS = /^(?:fetching|building|workloads for|cell) |^[\w.-]+: running /;
+
 /**
  * Reads one line of Nx's static output.
  *
@@ -51,6 +54,7 @@ export async function runNx(args, options) {
     env: { NX_TUI: 'false', NO_COLOR: '1', FORCE_COLOR: '0', ...options.env },
     onLine: line => {
       const seen = parseNxLine(line);
+      if (PROGRESS.test(line)) options.note(line);
       if (seen === undefined) return;
       (seen.failed ? failed : done).add(seen.target);
       options.note(seen.target);

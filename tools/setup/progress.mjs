@@ -1,8 +1,12 @@
 /**
  * Shows what is going on: listr2 on a terminal once `npm ci` has brought it, plain lines before
  * that and wherever the output is not a terminal. What a reader would get wrong: in plain form a
- * task prints when it begins too, because a log that is silent for a minute looks like a hang.
+ * task prints when it begins too, and then what it is at every ten seconds, because a log that is
+ * silent for a minute looks like a hang.
  */
+
+/** In plain form, the time between two notes of one task. */
+const NOTE_EVERY_MS = 10_000;
 
 /**
  * @typedef {object} Task
@@ -32,7 +36,12 @@ async function runPlain(tasks, write) {
   for (const task of tasks) {
     const started = performance.now();
     write(`· ${task.title}`);
-    const result = await task.work(() => {});
+    let shown = started;
+    const result = await task.work(text => {
+      if (performance.now() - shown < NOTE_EVERY_MS) return;
+      shown = performance.now();
+      write(`  ${text}`);
+    });
     const took = seconds(performance.now() - started);
     write(`✓ ${task.title}${result === undefined ? '' : `: ${result}`} (${took})`);
   }

@@ -50,6 +50,8 @@ export interface GoBuild {
   /** `plain`, `stripped`, `pie`, `stripped-pie`. */
   readonly name: string;
   readonly set: 'fast' | 'full';
+  /** Release lines that are built so in the fast set as well. */
+  readonly fastFor?: readonly string[];
   /** Flags of `go build`. */
   readonly flags: readonly string[];
 }

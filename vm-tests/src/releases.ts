@@ -17,9 +17,11 @@ import { buildWorkloads, listWorkloads, programName } from './workloads.js';
 /** The program whose variants the list names. */
 const TRUTH = 'truth';
 
-/** Returns the builds of a set: `full` has all of them. */
-export function buildsOf(matrix: Matrix, set: 'fast' | 'full'): GoBuild[] {
-  return matrix.builds.filter(build => set === 'full' || build.set === set);
+/** Returns the builds of a release line in a set: `full` has all of them. */
+export function buildsOf(matrix: Matrix, set: 'fast' | 'full', goRelease: string): GoBuild[] {
+  return matrix.builds.filter(
+    build => set === 'full' || build.set === set || build.fastFor?.includes(goRelease) === true,
+  );
 }
 
 /** Whether the module proxy answers, asked past the module cache. */
@@ -76,9 +78,9 @@ export async function buildEveryWorkload(
   const entries = (await listWorkloads()).filter(e => e.everyRelease === true);
   const others = entries.map(e => e.name).filter(name => name !== TRUTH);
   const list: ReleaseList = { programs: [], missing: [] };
-  const builds = buildsOf(matrix, set);
   for (const goRelease of matrix.goReleases) {
     try {
+      const builds = buildsOf(matrix, set, goRelease);
       const variant = { architecture, goRelease, builds, progress };
       list.programs.push(...(await buildRelease(variant, others)));
     } catch (error) {

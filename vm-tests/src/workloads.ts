@@ -4,7 +4,7 @@
  * The cache is keyed by the sources, the release, the build's flags and the C compiler, so an
  * unchanged program costs a copy, and its toolchain is not even fetched. The facts readers get
  * wrong: `GOTOOLCHAIN=X go build` may silently use another Go, so each release's own `bin/go` runs,
- * and what it built is asked which Go made it; and sources are copied out of the repository first,
+ * and its version has to be found in what it built; and sources are copied out of the repository first,
  * because only some releases look for it and only some know the flag that forbids it.
  */
 import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
@@ -150,9 +150,9 @@ async function compile(
     what: `build workload ${entry.name} for ${arch.name} with ${toolchain.version}${how}`,
   });
   await rm(sources, { recursive: true });
-  const said = await run(toolchain.go, ['version', output], { env: goEnvironment(toolchain) });
-  if (!said.trim().endsWith(toolchain.version)) {
-    throw new Error(`build workload ${entry.name}: asked for ${toolchain.version}, got ${said}`);
+  // Not `go version`: the oldest one misreads stripped arm64 PIE programs, whose pointers are zero.
+  if (!(await readFile(output)).includes(toolchain.version)) {
+    throw new Error(`build workload ${entry.name}: it was not built by ${toolchain.version}`);
   }
 }
 

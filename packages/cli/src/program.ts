@@ -9,6 +9,7 @@ import { findProbes, pickProbe, type FoundProbe, type SearchOptions } from './di
 import { doctor } from './doctor-command.js';
 import { describeFailure, EXIT } from './exit-codes.js';
 import { addFileCommands } from './file-commands.js';
+import { addSnapshotCommand } from './snapshot-command.js';
 import { listProbes } from './probes-command.js';
 import { parseDuration, parseOverhead, parsePid } from './quantities.js';
 import { flagOf, run } from './run-command.js';
@@ -103,7 +104,8 @@ function buildProgram(
     .description('Says what works on this machine, why not, and the one command that mends it.')
     .option('--json', 'print JSON')
     .action(async (flags: Flags) => set(await doctor(flags.json === true, surround)));
-  addFileCommands(program, surround, set);
+  addFileCommands(program, surround, set, search([]));
+  addSnapshotCommand(program, surround, set);
   return program;
 }
 
@@ -112,6 +114,7 @@ Examples:
   sonde trace --pid 1234                  20 s, then the verdict
   sonde trace --json report.json -- ./service --port 8080
   sonde run mallocgc --pid 1234           every large Go object, as it comes
+  sonde snapshot --pid 1234               what it holds now, read from outside
   sonde doctor                            what works here, and what to install
 
 Exit codes: 0 done, 1 failed, 2 bad usage or missing rights, 3 --fail-on found a leak.

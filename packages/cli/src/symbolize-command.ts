@@ -3,6 +3,7 @@
  * wrong: an address that nothing covers is an answer (no frames), while a line that is no address
  * ends the command, with its number, after everything before it was answered.
  */
+import { resolve } from 'node:path';
 import { UsageError } from '@sonde/core';
 import { type AddressNames, FormatError, ProgramNames, UnknownReleaseError } from '@sonde/symbols';
 import { EXIT } from './exit-codes.js';
@@ -17,7 +18,7 @@ const ADDRESS = /^(?:0[xX])?([0-9a-fA-F]{1,16})$/;
 export async function symbolize(path: string, json: boolean, surround: Surround): Promise<number> {
   const { elf, reader } = openProgram(path, surround.cwd);
   try {
-    const names = new ProgramNames(elf);
+    const names = new ProgramNames(elf, { roots: [''], path: resolve(surround.cwd, path) });
     const write = json ? jsonWriter() : textLine;
     let piece = '';
     let number = 0;

@@ -97,7 +97,7 @@ export default defineProbe({
     }),
     sample: event("The runtime's own sampling chose this object, of any size.", {
       address: address('first byte of the object'),
-      sizeBytes: bytesCount('bytes requested'),
+      sizeBytes: bytesCount('bytes of its size class, or of its span'),
       stack: stackId('the Go stack that made it'),
       goid: goid('goroutine that made it'),
       tid: tid('thread that made it'),

@@ -14,5 +14,5 @@ export type {
   ReportTarget,
   ReportTouch,
 } from './report.js';
-export type { ScreenOptions } from './screen.js';
+export { keepEnd, padEnd, padStart, Screen, type ScreenOptions } from './screen.js';
 export { writeText } from './text.js';

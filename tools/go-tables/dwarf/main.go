@@ -1,7 +1,9 @@
 // Prints, as one JSON object, the byte offsets of runtime struct fields in a Go program's DWARF.
-// Usage: dwarf BINARY FIELD…, where a FIELD is `type.field[.field…]` of package runtime, or
-// `type.sizeof` for the size of the type itself. A field that the release does not have is left
-// out of the answer; whether that is an error is the caller's decision.
+// Usage: dwarf BINARY <REQUEST, where REQUEST is JSON: `types` are struct types by package and
+// name, whose direct fields and size are printed; `paths` are fields of nested structs; `variables`
+// are package variables whose struct fields are printed under the variable's name.
+// A type or field that the release does not have is left out of the answer; whether that is an
+// error is the caller's decision.
 package main
 
 import (
@@ -13,8 +15,19 @@ import (
 	"strings"
 )
 
+type request struct {
+	Types     []string `json:"types"`
+	Paths     []string `json:"paths"`
+	Variables []string `json:"variables"`
+}
+
 func main() {
-	offsets, err := read(os.Args[1], os.Args[2:])
+	var wanted request
+	if err := json.NewDecoder(os.Stdin).Decode(&wanted); err != nil {
+		fmt.Fprintln(os.Stderr, "read request:", err)
+		os.Exit(1)
+	}
+	offsets, err := read(os.Args[1], wanted)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "read DWARF:", err)
 		os.Exit(1)
@@ -24,7 +37,7 @@ func main() {
 	}
 }
 
-func read(path string, fields []string) (map[string]int64, error) {
+func read(path string, wanted request) (map[string]int64, error) {
 	file, err := elf.Open(path)
 	if err != nil {
 		return nil, err
@@ -34,22 +47,32 @@ func read(path string, fields []string) (map[string]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	structs, err := runtimeStructs(data)
+	structs, err := collect(data, wanted)
 	if err != nil {
 		return nil, err
 	}
 	offsets := map[string]int64{}
-	for _, field := range fields {
-		path := strings.Split(field, ".")
-		if offset, ok := resolve(structs[path[0]], path[1:]); ok {
-			offsets[field] = offset
+	for name, st := range structs {
+		key := strings.TrimPrefix(name, "runtime.")
+		offsets[key+".sizeof"] = st.ByteSize
+		for _, field := range st.Field {
+			if field.Name != "_" {
+				offsets[key+"."+field.Name] = field.ByteOffset
+			}
+		}
+	}
+	for _, path := range wanted.Paths {
+		names := strings.Split(path, ".")
+		if offset, ok := resolve(structs["runtime."+names[0]], names[1:]); ok {
+			offsets[path] = offset
 		}
 	}
 	return offsets, nil
 }
 
-// runtimeStructs collects the struct types of package runtime by their name without the package.
-func runtimeStructs(data *dwarf.Data) (map[string]*dwarf.StructType, error) {
+// collect finds the wanted struct types and the struct types of the wanted variables.
+func collect(data *dwarf.Data, wanted request) (map[string]*dwarf.StructType, error) {
+	isType, isVariable := set(wanted.Types), set(wanted.Variables)
 	structs := map[string]*dwarf.StructType{}
 	reader := data.Reader()
 	for {
@@ -62,26 +85,50 @@ func runtimeStructs(data *dwarf.Data) (map[string]*dwarf.StructType, error) {
 			continue
 		}
 		name, _ := entry.Val(dwarf.AttrName).(string)
-		if entry.Tag != dwarf.TagStructType || !strings.HasPrefix(name, "runtime.") {
+		offset := entry.Offset
+		switch {
+		case entry.Tag == dwarf.TagStructType && isType[name]:
+		case entry.Tag == dwarf.TagVariable && isVariable[name]:
+			offset, _ = entry.Val(dwarf.AttrType).(dwarf.Offset)
+		default:
 			continue
 		}
-		typ, err := data.Type(entry.Offset)
+		typ, err := data.Type(offset)
 		if err != nil {
-			return nil, fmt.Errorf("type %s: %w", name, err)
+			return nil, fmt.Errorf("type of %s: %w", name, err)
 		}
-		if st, ok := typ.(*dwarf.StructType); ok {
-			structs[strings.TrimPrefix(name, "runtime.")] = st
+		if st := structOf(typ); st != nil {
+			structs[name] = st
 		}
 	}
 }
 
-// resolve follows a path of field names through nested structs and typedefs.
+func set(names []string) map[string]bool {
+	all := map[string]bool{}
+	for _, name := range names {
+		all[name] = true
+	}
+	return all
+}
+
+// structOf looks through typedefs; nil for what is no struct.
+func structOf(typ dwarf.Type) *dwarf.StructType {
+	for {
+		switch t := typ.(type) {
+		case *dwarf.StructType:
+			return t
+		case *dwarf.TypedefType:
+			typ = t.Type
+		default:
+			return nil
+		}
+	}
+}
+
+// resolve follows a path of field names through nested structs.
 func resolve(st *dwarf.StructType, path []string) (int64, bool) {
 	if st == nil {
 		return 0, false
-	}
-	if len(path) == 1 && path[0] == "sizeof" {
-		return st.ByteSize, true
 	}
 	for _, field := range st.Field {
 		if field.Name != path[0] {
@@ -90,19 +137,7 @@ func resolve(st *dwarf.StructType, path []string) (int64, bool) {
 		if len(path) == 1 {
 			return field.ByteOffset, true
 		}
-		typ := field.Type
-		for {
-			def, ok := typ.(*dwarf.TypedefType)
-			if !ok {
-				break
-			}
-			typ = def.Type
-		}
-		inner, ok := typ.(*dwarf.StructType)
-		if !ok {
-			return 0, false
-		}
-		offset, ok := resolve(inner, path[1:])
+		offset, ok := resolve(structOf(field.Type), path[1:])
 		return field.ByteOffset + offset, ok
 	}
 	return 0, false

@@ -10,7 +10,7 @@ import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { cacheRoot, cached, contentKey, exists, type Progress } from './cache.js';
 import { CommandError, run } from './command.js';
-import { debianMirror } from './mirror.js';
+import { debianMirror, suiteMirrorVariable } from './mirror.js';
 
 /** Debian's own architecture names, as in a package's file name. */
 export type DebianArch = 'amd64' | 'arm64';
@@ -84,7 +84,7 @@ interface Suite {
 }
 
 async function openSuite(name: string): Promise<Suite> {
-  const mirror = await debianMirror();
+  const mirror = await debianMirror(process.env, undefined, name);
   const folder = join(cacheRoot(), 'apt', `${name}-${contentKey([mirror]).slice(0, 8)}`);
   await mkdir(join(folder, 'state/lists/partial'), { recursive: true });
   await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
@@ -151,7 +151,8 @@ async function refreshIndex(suite: Suite, force: boolean, progress: Progress): P
       {
         cause,
         hint: gone
-          ? 'set SONDE_DEBIAN_MIRROR to a mirror that still has it (old suites move to the archive)'
+          ? `set ${suiteMirrorVariable(suite.name)} to a mirror that still has it ` +
+            '(old suites move to the archive)'
           : 'check the network, then run the same command again',
       },
     );

@@ -132,7 +132,9 @@ async function proxy(wanted: Wanted, progress: Progress): Promise<GoToolchain> {
   if (!unpacked) {
     progress(`fetching ${version} (60 to 110 MB)`);
     const args = ['mod', 'download', '-json', module];
-    const answer = await run('go', args, { env: LOCAL_ENVIRONMENT, cwd: '/', what });
+    const answer = await run('go', args, { env: LOCAL_ENVIRONMENT, cwd: '/', what }).catch(
+      (cause: unknown) => Promise.reject(plainRefusal(cause, what)),
+    );
     checkSum(wanted.entry, (JSON.parse(answer) as { Sum?: string }).Sum ?? '');
     progress(`verified ${version}`);
   } else {
@@ -144,6 +146,15 @@ async function proxy(wanted: Wanted, progress: Progress): Promise<GoToolchain> {
     what,
   });
   return describe(wanted, root.trim(), what);
+}
+
+/** `go mod download -json` says why inside its JSON; the error then holds that sentence alone. */
+function plainRefusal(cause: unknown, what: string): unknown {
+  if (!(cause instanceof CommandError)) return cause;
+  const said = /"Error": "((?:[^"\\]|\\.)*)"/.exec(cause.output)?.[1];
+  if (said === undefined) return cause;
+  const sentence = said.replace(/\\[nt]+/g, ' ').replace(/^\S+@\S+: /, '');
+  return new CommandError(`${what}: ${sentence}`, cause.output, { cause });
 }
 
 /** A cached toolchain was checked when it was fetched; its recorded hash is compared once more. */

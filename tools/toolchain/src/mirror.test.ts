@@ -70,4 +70,7 @@ t.test('the variable wins; without any mirror the error names the variable', asy
   t.equal(await debianMirror({}, etc), 'http://mirror.example/debian');
   const env = { SONDE_DEBIAN_MIRROR: 'http://other.example/debian/' };
   t.equal(await debianMirror(env, etc), 'http://other.example/debian');
+  const one = { ...env, SONDE_DEBIAN_MIRROR_TRIXIE_BACKPORTS: 'http://old.example/debian/' };
+  t.equal(await debianMirror(one, etc, 'trixie-backports'), 'http://old.example/debian');
+  t.equal(await debianMirror(one, etc, 'trixie'), 'http://other.example/debian');
 });

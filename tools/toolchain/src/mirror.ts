@@ -66,14 +66,23 @@ export function pickMirror(archives: readonly Archive[]): string | undefined {
   return debian?.uri.replace(/\/+$/, '');
 }
 
+/** The variable that names a mirror for one suite: `SONDE_DEBIAN_MIRROR_TRIXIE_BACKPORTS`. */
+export function suiteMirrorVariable(suite: string): string {
+  return `SONDE_DEBIAN_MIRROR_${suite.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
+}
+
 /**
- * Returns the mirror to fetch Debian packages from: `$SONDE_DEBIAN_MIRROR`, else the one that this
- * machine's apt uses. Unreadable files are passed over; throws CommandError when there is neither.
+ * Returns the mirror to fetch Debian packages from: for a suite the one that its own variable
+ * names (`SONDE_DEBIAN_MIRROR_BULLSEYE`), else `$SONDE_DEBIAN_MIRROR`, else the one that this
+ * machine's apt uses. Unreadable files are passed over; throws CommandError when there is none.
  */
 export async function debianMirror(
   env: NodeJS.ProcessEnv = process.env,
   etcApt = '/etc/apt',
+  suite?: string,
 ): Promise<string> {
+  const ofSuite = suite === undefined ? undefined : env[suiteMirrorVariable(suite)];
+  if (ofSuite) return ofSuite.replace(/\/+$/, '');
   if (env['SONDE_DEBIAN_MIRROR']) return env['SONDE_DEBIAN_MIRROR'].replace(/\/+$/, '');
   const folder = join(etcApt, 'sources.list.d');
   const names = await readdir(folder).catch(() => [] as string[]);

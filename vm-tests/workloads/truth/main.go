@@ -3,7 +3,8 @@
 // stacks have to grow. A reader would get wrong why it is so old-fashioned: the same source is built
 // by every Go release from 1.15 on. It does nothing before its first command.
 //
-// Commands: "large N", "drop", "c N", "touch N" (pages), "churn N" (goroutines), "exit".
+// Commands: "large N", "drop", "c N", "touch N" (pages), "churn N" (goroutines),
+// "leak N" (blocks, while it goes on listening), "exit".
 package main
 
 /*
@@ -187,6 +188,8 @@ func obey(words []string) {
 		allocations(number(words))
 	case "touch":
 		touch(number(words))
+	case "leak":
+		go leakUntil(number(words))
 	case "churn":
 		churn(number(words))
 	default:

@@ -205,7 +205,7 @@ struct sonde_target {
 	__u32 callback_pc;
 	/* the same: where its frame pointer chain goes on; 0: not known */
 	__u32 callback_frame;
-	/* first byte of runtime.systemstack_switch in the running process */
+	/* first byte of the function in which such a PC lies, in the running process */
 	__u64 switch_start;
 	/* first byte after it */
 	__u64 switch_end;

@@ -86,7 +86,9 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
     callbackFrame: u32('the same: where its frame pointer chain goes on; 0: not known', {
       unit: 'bytes',
     }),
-    switchStart: address('first byte of runtime.systemstack_switch in the running process'),
+    switchStart: address(
+      'first byte of the function in which such a PC lies, in the running process',
+    ),
     switchEnd: address('first byte after it'),
   },
 );

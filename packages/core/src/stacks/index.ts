@@ -27,6 +27,12 @@ export interface StackOptions {
 /** What stacks need of a target; a Target is one, live or exited. */
 export type StackTarget = Pick<Target, 'moduleAt' | 'maps' | 'go' | 'refreshMaps'>;
 
+/** Where debug files are looked for: as the target sees the file system, then as we do. */
+function rootsOf(module: Module): readonly string[] {
+  const process = /^\/proc\/\d+\//.exec(module.openPath)?.[0];
+  return process === undefined ? [''] : [`${process}root`, ''];
+}
+
 /** Names stacks of one target; keeps one symbolizer per mapped file and one answer per address. */
 export class StackSymbolizer {
   readonly #target: StackTarget;
@@ -73,7 +79,7 @@ export class StackSymbolizer {
     let file = this.#files.get(module);
     if (file === undefined) {
       const pclntab = module.executable ? this.#target.go.pclntab : undefined;
-      file = new Symbolizer(module.elf, module.path, pclntab);
+      file = new Symbolizer(module.elf, module.path, pclntab, rootsOf(module));
       this.#files.set(module, file);
     }
     return file.frames(Number(lookup - module.bias), address);

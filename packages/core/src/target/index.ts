@@ -3,6 +3,7 @@
  * in it. Only this room and session read the target and its /proc.
  */
 export type { AttachLocation, TargetAttachIr } from './attach-places.js';
+export { placesInFile } from './file-places.js';
 export type { GoCounters } from './go-counters.js';
 export type { GoMemStats } from './go-mem-stats.js';
 export { findAllocator, findLibc } from './libc.js';

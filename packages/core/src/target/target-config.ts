@@ -55,17 +55,16 @@ export interface LiveFacts {
 }
 
 /** Where outer Go frames go on above a callback from C; zeros where that is not known. */
-function callbackFields(go: GoProgram, live: LiveFacts, bias: bigint): TargetConfig {
-  const switched = go.pclntab.functionNamed('runtime.systemstack_switch');
-  const found = switched === undefined ? undefined : live.callback;
-  if (switched === undefined || found === undefined) {
+function callbackFields({ callback }: LiveFacts, bias: bigint): TargetConfig {
+  if (callback === undefined) {
     return { callbackPc: 0, callbackFrame: 0, switchStart: 0n, switchEnd: 0n };
   }
+  const { pc, frame, within } = callback;
   return {
-    callbackPc: found.pc,
-    callbackFrame: found.frame,
-    switchStart: BigInt(switched.entry) + bias,
-    switchEnd: BigInt(switched.end) + bias,
+    callbackPc: pc,
+    callbackFrame: frame,
+    switchStart: BigInt(within.entry) + bias,
+    switchEnd: BigInt(within.end) + bias,
   };
 }
 
@@ -109,6 +108,6 @@ export function targetConfig(
     specialKindProfile: runtimeFact('specialKindProfile', minor),
     specialisedBytes: specialisedBytes(name => go.pclntab.functionNamed(name) !== undefined),
     numgc: known ? live.memstats! + BigInt(numgc) : 0n,
-    ...callbackFields(go, live, module.bias),
+    ...callbackFields(live, module.bias),
   };
 }

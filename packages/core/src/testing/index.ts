@@ -11,3 +11,4 @@ export {
   type FieldValues,
   type RecordOptions,
 } from './record-builder.js';
+export { RunningProgram } from './running-program.js';

@@ -594,7 +594,7 @@ export const ir: ProbeIr = {
           },
           {
             name: 'sizeBytes',
-            about: 'bytes requested',
+            about: 'bytes of its size class, or of its span',
             type: {
               kind: 'scalar',
               scalar: 'u64',

@@ -334,7 +334,7 @@ struct mallocgc_sample {
 	struct sonde_header header;
 	/* first byte of the object (schema.ts:99) */
 	__u64 address;
-	/* bytes requested (schema.ts:100) */
+	/* bytes of its size class, or of its span (schema.ts:100) */
 	__u64 size_bytes;
 	/* the Go stack that made it (schema.ts:101) */
 	__u64 stack;

@@ -1751,7 +1751,7 @@ export type SampleEvent = {
   readonly ktimeNs: bigint;
   /** first byte of the object (schema line 99) */
   readonly address: bigint;
-  /** bytes requested (schema line 100) */
+  /** bytes of its size class, or of its span (schema line 100) */
   readonly sizeBytes: number;
   /** the Go stack that made it (schema line 101) */
   readonly stack: bigint;
@@ -1824,7 +1824,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 100) */
+  /** bytes of its size class, or of its span; throws above 2^53 (schema line 100) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -1911,7 +1911,7 @@ export class SampleColumns {
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 100) */
+  /** bytes of its size class, or of its span, low 32 bits (schema line 100) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
@@ -1998,7 +1998,12 @@ const sampleCodec: EventCodec = {
       about: 'when the record was made, CLOCK_MONOTONIC',
     },
     { name: 'address', kind: 'bigint', unit: 'address', about: 'first byte of the object' },
-    { name: 'sizeBytes', kind: 'number', unit: 'bytes', about: 'bytes requested' },
+    {
+      name: 'sizeBytes',
+      kind: 'number',
+      unit: 'bytes',
+      about: 'bytes of its size class, or of its span',
+    },
     { name: 'stack', kind: 'bigint', unit: 'stackId', about: 'the Go stack that made it' },
     { name: 'goid', kind: 'number', unit: 'goid', about: 'goroutine that made it' },
     { name: 'tid', kind: 'number', unit: 'tid', about: 'thread that made it' },

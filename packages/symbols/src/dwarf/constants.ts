@@ -14,6 +14,9 @@ export const DW_TAG_typedef = 0x16;
 
 /** How the source calls it; types of Go with their package in front. */
 export const DW_AT_name = 0x03;
+/** A global or local variable. */
+export const DW_TAG_variable = 0x34;
+
 /** Attribute: size of a type in bytes. */
 export const DW_AT_byte_size = 0x0b;
 /** Attribute: language of a unit. */

@@ -30,42 +30,50 @@ export class DwarfStructures {
   readonly #sections: DebugSections;
   readonly #units: readonly Unit[];
   readonly #found: ReadonlyMap<string, Structure>;
+  /** Types of wanted names that are variables, such as `runtime.work`. */
+  readonly #variables: ReadonlyMap<string, number>;
   readonly #byOffset = new Map<number, Structure | undefined>();
 
   private constructor(
     sections: DebugSections,
     units: readonly Unit[],
     found: ReadonlyMap<string, Structure>,
+    variables: ReadonlyMap<string, number>,
   ) {
     this.#sections = sections;
     this.#units = units;
     this.#found = found;
+    this.#variables = variables;
   }
 
-  /** Walks the units for the structures of these names. Throws FormatError for damaged entries. */
+  /**
+   * Walks the units for the structures of these names; a variable of such a name stands for its
+   * type. Throws FormatError for damaged entries.
+   */
   static find(
     sections: DebugSections,
     units: readonly Unit[],
     wanted: ReadonlySet<string>,
   ): DwarfStructures {
     const found = new Map<string, Structure>();
-    for (const unit of units) findStructures(unit, sections, wanted, found);
-    return new DwarfStructures(sections, units, found);
+    const variables = new Map<string, number>();
+    for (const unit of units) findStructures(unit, sections, wanted, found, variables);
+    return new DwarfStructures(sections, units, found, variables);
   }
 
   /** Names of the wanted types that the program has. */
   get names(): string[] {
-    return [...this.#found.keys()];
+    return [...this.#found.keys(), ...this.#variables.keys()];
   }
 
   /** True when the program describes this type, such as `runtime.g`. */
   has(type: string): boolean {
-    return this.#found.has(type);
+    return this.#found.has(type) || this.#variables.has(type);
   }
 
   /** Size of a type in bytes; undefined when the program does not describe it. */
   sizeOf(type: string): number | undefined {
-    return this.#found.get(type)?.sizeBytes;
+    return this.#named(type)?.sizeBytes;
   }
 
   /**
@@ -73,7 +81,7 @@ export class DwarfStructures {
    * it. Throws FormatError for damaged entries.
    */
   offsetOf(type: string, path: readonly string[]): number | undefined {
-    let structure = this.#found.get(type);
+    let structure = this.#named(type);
     let total = 0;
     for (const [index, name] of path.entries()) {
       const member = structure?.members.get(name);
@@ -82,6 +90,10 @@ export class DwarfStructures {
       if (index + 1 < path.length) structure = this.#structureAt(member.type);
     }
     return path.length === 0 ? undefined : total;
+  }
+
+  #named(type: string): Structure | undefined {
+    return this.#found.get(type) ?? this.#structureAt(this.#variables.get(type));
   }
 
   /** The structure whose entry, or whose typedef's, stands at an offset. */
@@ -135,9 +147,10 @@ function findStructures(
   sections: DebugSections,
   wanted: ReadonlySet<string>,
   found: Map<string, Structure>,
+  variables: Map<string, number>,
 ): void {
   const cursor = new Cursor(sections.info, '.debug_info', unit.firstEntry, unit.end);
-  while (!cursor.done && found.size < wanted.size) {
+  while (!cursor.done && found.size + variables.size < wanted.size) {
     const code = cursor.uleb();
     if (code === 0) continue;
     const shape = unit.abbreviations.get(code);
@@ -148,6 +161,9 @@ function findStructures(
       if (entry.sizeBytes === undefined) continue;
       const { name, sizeBytes } = entry;
       found.set(name, { name, sizeBytes, members: readMembers(cursor, unit, sections) });
+    } else if (shape.tag === c.DW_TAG_variable) {
+      const { name, type } = readEntry(cursor, shape, unit, sections);
+      if (name !== undefined && type !== undefined && wanted.has(name)) variables.set(name, type);
     } else if (shape.fixedBytes >= 0) {
       cursor.skip(shape.fixedBytes);
     } else {

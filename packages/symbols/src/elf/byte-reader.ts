@@ -53,7 +53,7 @@ export function openFileReader(path: string): FileReader {
   let open = true;
 
   const readDirect = (offset: number, length: number): Uint8Array => {
-    const bytes = new Uint8Array(length);
+    const bytes = Buffer.allocUnsafeSlow(length);
     let done = 0;
     while (done < length) {
       const n = readSync(fd, bytes, done, length - done, offset + done);

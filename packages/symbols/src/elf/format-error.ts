@@ -12,12 +12,20 @@ export class FormatError extends Error {
   readonly what: string;
   /** The value that was found; undefined where something was absent. */
   readonly value: unknown;
+  /** What to do about it; undefined where nothing but another file helps. */
+  readonly hint: string | undefined;
 
-  constructor(offset: number, what: string, value?: unknown, options?: { cause?: unknown }) {
+  constructor(
+    offset: number,
+    what: string,
+    value?: unknown,
+    options?: { cause?: unknown; hint?: string },
+  ) {
     super(`${what}${printValue(value)} (at offset 0x${offset.toString(16)})`, options);
     this.offset = offset;
     this.what = what;
     this.value = value;
+    this.hint = options?.hint;
   }
 }
 

@@ -7,8 +7,11 @@ export {
   type ByteReader,
   type FileReader,
 } from './byte-reader.js';
+export { findBytes, type ByteSearch } from './byte-search.js';
 export * from './constants.js';
+export { neededLibraries } from './dynamic.js';
 export {
+  cString as cStringOf,
   ElfFile,
   openElf,
   readElfIdent,

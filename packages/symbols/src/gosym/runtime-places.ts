@@ -6,6 +6,7 @@
 import type { Instruction, InstructionReader } from '../code/index.js';
 import { PT_TLS, STT_TLS } from '../elf/index.js';
 import type { GoProgram } from './go-program.js';
+import type { GoFunction } from './pclntab.js';
 import { decodeFunction } from './runtime-globals.js';
 
 /** How far before a read the constant may be loaded that it uses. */
@@ -72,19 +73,22 @@ export function findTlsG(go: GoProgram, reader: InstructionReader): TlsG | undef
 
 /** What lies above the frame of runtime.cgocallbackg when C called back into Go, in bytes. */
 export interface CallbackPlaces {
-  /** Where the PC of the Go code stands that had called into C: in runtime.systemstack_switch. */
+  /** Where the PC stands with which the goroutine had left for C. */
   readonly pc: number;
   /** Where that code's frame pointer chain goes on. */
   readonly frame: number;
+  /** The function in which that PC lies, or the chain is not the one that is meant. */
+  readonly within: GoFunction;
 }
 
 /**
  * Where the outer Go frames go on above a callback from C. runtime.cgocallback (asm_amd64.s) copies
  * its frame of 40 bytes, in 1.15 of 32, to the place that the goroutine's stack pointer had when it
- * went into C, and puts the goroutine's PC above it. Since 1.21 asmcgocall has a frame of its own
- * there; before that the next one is runtime.cgocall's, whose place its prologue tells. Undefined
- * without cgo, on arm64 (frames lie below what they save, so their size would have to be known),
- * and where the code is of another form.
+ * went into C, and puts the goroutine's PC above it: one in systemstack_switch, up to 1.16, whose
+ * gosave keeps the real one, in asmcgocall. Since 1.21 asmcgocall has a frame of its own there;
+ * before that the next one is runtime.cgocall's, whose place its prologue tells. Undefined without
+ * cgo, on arm64 (frames lie below what they save, so their size would have to be known), and where
+ * the code is of another form.
  */
 export function findCallbackPlaces(
   go: GoProgram,
@@ -93,11 +97,14 @@ export function findCallbackPlaces(
   if (go.elf.arch !== 'x86_64' || !go.cgo) return undefined;
   const asmcgocall = go.pclntab.functionNamed('runtime.asmcgocall');
   const cgocall = go.pclntab.functionNamed('runtime.cgocall');
-  if (asmcgocall === undefined || cgocall === undefined) return undefined;
+  const keepsOwn = go.pclntab.functionNamed('gosave') !== undefined;
+  const within = keepsOwn ? asmcgocall : go.pclntab.functionNamed('runtime.systemstack_switch');
+  if (asmcgocall === undefined || cgocall === undefined || within === undefined) return undefined;
   const old = go.pclntab.functionNamed('runtime.cgocallback_gofunc') !== undefined;
   const savedSp = old ? 48 : 56;
   const pc = savedSp - 8;
-  if (decodeFunction(go, reader, asmcgocall)[0]?.kind === 'push') return { pc, frame: savedSp };
-  const inFrame = decodeFunction(go, reader, cgocall).find(i => i.setsFrame !== undefined);
-  return inFrame === undefined ? undefined : { pc, frame: savedSp + 8 + inFrame.setsFrame! };
+  const own = decodeFunction(go, reader, asmcgocall)[0]?.kind === 'push';
+  if (own) return { pc, frame: savedSp, within };
+  const set = decodeFunction(go, reader, cgocall).find(i => i.setsFrame !== undefined);
+  return set && { pc, frame: savedSp + 8 + set.setsFrame!, within };
 }

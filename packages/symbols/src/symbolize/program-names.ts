@@ -6,6 +6,7 @@
 import { type ElfFile, FormatError } from '../elf/index.js';
 import { type GoFrame, isGoProgram, openPclntab, type Pclntab } from '../gosym/index.js';
 import { CSymbols } from './c-symbols.js';
+import type { DebugSearch } from './debug-files.js';
 
 /** What is known of one address. */
 export interface AddressNames {
@@ -22,12 +23,22 @@ export class ProgramNames {
   readonly #elf: ElfFile;
   /** Go's own function table; undefined in programs that hold no Go. */
   readonly pclntab: Pclntab | undefined;
+  readonly #search: DebugSearch | undefined;
   #c: CSymbols | undefined;
 
-  /** Throws FormatError where the file is a Go program and its function table is damaged. */
-  constructor(elf: ElfFile) {
+  /**
+   * `search`: where debug files of stripped C code are looked for. Throws FormatError where the
+   * file is a Go program and its function table is damaged.
+   */
+  constructor(elf: ElfFile, search?: DebugSearch) {
     this.#elf = elf;
+    this.#search = search;
     this.pclntab = isGoProgram(elf) ? openPclntab(elf) : undefined;
+  }
+
+  /** The C half, read when first asked for. Throws FormatError when the tables are damaged. */
+  get c(): CSymbols {
+    return (this.#c ??= new CSymbols(this.#elf, this.#search));
   }
 
   /** The names of one address. Throws FormatError when the tables are damaged there. */
@@ -37,8 +48,7 @@ export class ProgramNames {
       const frames = this.pclntab!.framesAt(address);
       if (frames.length > 0) return { entry, frames };
     }
-    this.#c ??= new CSymbols(this.#elf);
-    const hit = this.#c.at(address);
+    const hit = this.c.at(address);
     if (hit === undefined) return UNKNOWN;
     const frame = { function: hit.name, file: undefined, line: undefined, inlined: false };
     return { entry: hit.start, frames: [frame] };

@@ -6,6 +6,8 @@
 import type { ElfFile } from '../elf/index.js';
 import type { Pclntab } from '../gosym/index.js';
 import { CSymbols } from './c-symbols.js';
+import type { DebugSearch } from './debug-files.js';
+import type { SymbolSource } from './symbol-source.js';
 
 /** One source frame of a stack. */
 export interface Frame {
@@ -18,6 +20,8 @@ export interface Frame {
   readonly kind: 'go' | 'c' | 'kernel';
   /** True for a call that the compiler inlined into the next frame. */
   readonly inlined: boolean;
+  /** Where the name of a C function came from; absent for Go and where there is no name. */
+  readonly symbolSource?: SymbolSource;
   /** The address that was asked for, in the process. */
   readonly address: bigint;
 }
@@ -27,10 +31,15 @@ export class Symbolizer {
   readonly #elf: ElfFile;
   readonly #pclntab: Pclntab | undefined;
   readonly #module: string;
+  readonly #search: DebugSearch | undefined;
   #c: CSymbols | undefined;
 
-  /** `module` is the path that frames carry; `pclntab` is given for Go programs. */
-  constructor(elf: ElfFile, module: string, pclntab?: Pclntab) {
+  /**
+   * `module` is the path that frames carry; `pclntab` is given for Go programs; `roots` are the
+   * folders below which debug files of stripped C code are looked for, none by default.
+   */
+  constructor(elf: ElfFile, module: string, pclntab?: Pclntab, roots: readonly string[] = []) {
+    this.#search = roots.length === 0 ? undefined : { roots, path: module };
     this.#elf = elf;
     this.#module = module;
     this.#pclntab = pclntab;
@@ -54,10 +63,11 @@ export class Symbolizer {
         address,
       }));
     }
-    this.#c ??= new CSymbols(this.#elf);
+    this.#c ??= new CSymbols(this.#elf, this.#search);
     const hit = this.#c.at(vaddr);
     const name =
       hit?.name ?? `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
-    return [{ function: name, module, kind: 'c', inlined: false, address }];
+    const source = hit === undefined ? {} : { symbolSource: hit.source };
+    return [{ function: name, module, kind: 'c', inlined: false, ...source, address }];
   }
 }

@@ -5,10 +5,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Arch } from '../elf/index.js';
+import { type Arch, bufferReader, openElf } from '../elf/index.js';
+import { readBuildInfo } from '../gosym/build-info.js';
 import { parseGoRelease } from '../gosym/release.js';
 
 /** A few releases for tests that need only some: each began another runtime or another layout. */
@@ -141,8 +142,8 @@ export function buildGoFixture(options: FixtureOptions): string {
   };
   // The folder is the working directory: `-C` is known from Go 1.20 on only.
   go(command, ['build', ...flags, '-o', built, '.'], env, folder);
-  const version = go(command, ['version', built], { GOTOOLCHAIN: 'local' });
-  const name = version.slice(version.indexOf(': ') + 2).trim();
+  // `go version` of old releases cannot read libraries, nor programs of an external linker.
+  const name = readBuildInfo(openElf(bufferReader(readFileSync(built))))?.goVersion ?? '';
   if (parseGoRelease(name)?.name !== release) {
     rmSync(built, { force: true });
     throw new Error(`build Go fixture: wanted ${release}, got ${name}`);

@@ -1,0 +1,34 @@
+/**
+ * Searches the mapped bytes of a program piece by piece, so that a large file costs time but no
+ * memory. What a reader would get wrong: a hit may straddle two pieces, so pieces overlap.
+ */
+import type { ElfFile, ElfSegment } from './elf-file.js';
+
+const PIECE_BYTES = 1 << 20;
+
+/** Where and how to search. */
+export interface ByteSearch {
+  readonly pattern: Uint8Array;
+  /** Segments in the order in which they are searched. */
+  readonly segments: readonly ElfSegment[];
+  /** Only hits whose virtual address is a multiple of this, in bytes; default 1. */
+  readonly align?: number;
+}
+
+/** Virtual addresses of all places that hold the pattern, lazily: stop when found. */
+export function* findBytes(elf: ElfFile, search: ByteSearch): Generator<number> {
+  const { pattern, segments, align = 1 } = search;
+  if (pattern.byteLength === 0) return;
+  for (const segment of segments) {
+    const step = PIECE_BYTES - (pattern.byteLength - 1);
+    for (let start = 0; start < segment.fileBytes; start += step) {
+      const length = Math.min(PIECE_BYTES, segment.fileBytes - start);
+      const bytes = elf.reader.read(segment.offset + start, length);
+      const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (let at = piece.indexOf(pattern); at >= 0; at = piece.indexOf(pattern, at + 1)) {
+        const address = segment.address + start + at;
+        if (address % align === 0) yield address;
+      }
+    }
+  }
+}

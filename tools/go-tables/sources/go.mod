@@ -1,0 +1,3 @@
+module sonde.invalid/go-tables/sources
+
+go 1.21
