@@ -4,6 +4,14 @@ export type { GoBuildMode } from './build-mode.js';
 export type { GoFrame, SymbolizedBatch } from './frame-lists.js';
 export { isGoProgram, openGoProgram, type GoProgram } from './go-program.js';
 export type { ModuleData } from './module-data.js';
+export { confirmProgram } from './ladder-program.js';
+export {
+  confirmOffsets,
+  GO_TABLES,
+  type LadderRequest,
+  resolveOffsets,
+  type TableSource,
+} from './ladder.js';
 export { goOffsets, knownReleases, UnknownReleaseError, type GoOffsets } from './offsets.js';
 export type { PclntabPlace } from './pclntab-header.js';
 export { openPclntab, Pclntab, type GoFunction } from './pclntab.js';
