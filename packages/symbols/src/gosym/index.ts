@@ -12,7 +12,16 @@ export {
   resolveOffsets,
   type TableSource,
 } from './ladder.js';
-export { goOffsets, knownReleases, UnknownReleaseError, type GoOffsets } from './offsets.js';
+export {
+  goConstants,
+  goOffsets,
+  knownFields,
+  knownReleases,
+  UnknownReleaseError,
+  waitReasonText,
+  type GoConstants,
+  type GoOffsets,
+} from './offsets.js';
 export type { PclntabPlace } from './pclntab-header.js';
 export { openPclntab, Pclntab, type GoFunction } from './pclntab.js';
 export { parseGoRelease, UNKNOWN_RELEASE, type GoRelease } from './release.js';
