@@ -15,6 +15,7 @@ const BENCHMARKS = {
   'cost-go': async () => (await import('./src/cost.mjs')).costOfGo,
   'cost-c': async () => (await import('./src/cost.mjs')).costOfC,
   small: async () => (await import('./src/cost.mjs')).small,
+  symbolize: async () => (await import('./src/symbolize.mjs')).symbolize,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHMARKS);

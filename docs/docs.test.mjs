@@ -55,6 +55,25 @@ t.test('a probe written as the page says is generated, compiled and type-checked
   t.strictSame(Object.keys(probe.events), ['call']);
 });
 
+t.test('the commands of the page on reading programs work as it says', async t => {
+  const page = readFileSync(join(ROOT, 'docs', 'inspect-and-symbolize.md'), 'utf8');
+  /** @type {string[]} */
+  const outputs = [];
+  for (const [, language, , text = ''] of page.matchAll(BLOCK)) {
+    if (language !== 'sh') continue;
+    for (const line of text.trim().split('\n')) outputs.push(run('bash', ['-c', line]));
+  }
+  const [, text = '', json = '', line = '', ndjson = '', moves = '', table = '', tables = ''] =
+    outputs;
+  t.match(text, /^out\/docs-example\/service: go1\./);
+  t.equal(JSON.parse(json).schema, 'sonde.inspect/1');
+  t.match(line, /^0x401000 /);
+  t.equal(JSON.parse(ndjson).address, '0x401000');
+  t.match(moves, /fields of the runtime/);
+  t.match(table, /1\.24\/arm64/);
+  t.ok(JSON.parse(tables)['1.24.6/amd64']);
+});
+
 t.test('every command that the pages and the README name exists', async t => {
   const scripts = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
   const pages = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md'));

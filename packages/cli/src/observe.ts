@@ -127,8 +127,10 @@ class Trace {
     let sample: MemorySample;
     try {
       sample = { ...this.#session.process.memorySample(), atNs };
-    } catch {
-      return; // the target is gone; the session's end says so
+    } catch (error) {
+      // A trace without looks sees no growth and would say so; only a target that is gone has none.
+      if (this.#session.process.cpuNs() !== undefined) throw error;
+      return;
     }
     this.#session.drain();
     this.#cHeap?.look(atNs);

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { UsageError } from '@sonde/core';
 import { openTarget } from '@sonde/core/target';
+import { waitReasonText } from '@sonde/symbols';
 import type { Command } from 'commander';
 import { EXIT } from './exit-codes.js';
 import { parsePid } from './quantities.js';
@@ -37,7 +38,7 @@ export async function snapshot(options: SnapshotOptions, surround: Surround): Pr
       spans: all || options.spans,
       goroutines: all || options.goroutines,
       now: surround.now,
-      waitReason: waitReasonOf(() => undefined),
+      waitReason: waitReasonOf(n => waitReasonText(target.go.release, n)),
     });
     if (options.pprof !== undefined) {
       if (taken.heap === null) {

@@ -43,8 +43,10 @@ export function goroutineFrames(
   return stack.flatMap((pc, i) => {
     const exact = i === 0 && innermostExact;
     const f = pclntab.functionAt(Number((exact ? pc : pc - 1n) - runtime.bias));
-    if (f?.name === 'runtime.goexit' || (f?.wrapper === true && i > 0)) return [];
-    return names.framesAt(pc, exact).map(snapshotFrame);
+    if (f?.name === 'runtime.goexit') return [];
+    const frames = names.framesAt(pc, exact).map(snapshotFrame);
+    // What was inlined into a wrapper is somebody's code; only the wrapper itself is not.
+    return f?.wrapper === true && i > 0 ? frames.slice(0, -1) : frames;
   });
 }
 

@@ -72,13 +72,14 @@ async function traceTarget(
   options: TraceOptions,
   surround: Surround,
 ): Promise<number> {
-  const startedAt = surround.today().toISOString();
   const opened = await openTraceSession(target, probes, {
     attach: options.attach,
     maxOverhead: options.maxOverhead,
     log: line => surround.err(`sonde: ${line}\n`),
   });
   try {
+    // Attaching takes a while, and the window begins after it.
+    const startedAt = surround.today().toISOString();
     const progress = showProgress(target, options, surround);
     const observing = observe(opened.session, {
       durationNs: options.durationNs,

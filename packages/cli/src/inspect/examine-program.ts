@@ -3,6 +3,7 @@
  * is no refusal here. Everything that needs no offsets is still said.
  */
 import {
+  confirmProgram,
   type ElfFile,
   findTlsG,
   goBuildId,
@@ -40,10 +41,10 @@ export interface Subject {
 
 const hex = (address: number): string => `0x${address.toString(16)}`;
 
-/** The rung, or why there is none. */
-function rungOf(go: GoProgram): { rung: string } | { problem: string } {
+/** The rung, or why there is none: the code may contradict a table that was to be confirmed. */
+async function rungOf(go: GoProgram): Promise<{ rung: string } | { problem: string }> {
   try {
-    return { rung: go.offsets.rung };
+    return { rung: (await confirmProgram(go)).offsets.rung };
   } catch (error) {
     if (error instanceof UnknownReleaseError) return { problem: error.message };
     throw error;
@@ -101,7 +102,7 @@ export async function examineProgram(subject: Subject): Promise<Inspection> {
   const resolve = live?.resolve ?? placesInFile(subject.path, go, reader);
   const libraries = neededLibraries(elf);
   const allocator = allocatorOf(go, libraries, resolve);
-  const rung = rungOf(go);
+  const rung = await rungOf(go);
   const tlsG = findTlsG(go, reader);
   const libraryComesLater = live === undefined && allocator.in === 'library';
   const hooks =

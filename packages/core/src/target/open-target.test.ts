@@ -127,18 +127,54 @@ t.test('a foreign architecture', async t => {
   t.equal(architectureProblem(ident, 'arm64'), undefined);
 });
 
-t.test('a Go release without tables', async t => {
-  const file = Buffer.from(
-    readFileSync(buildGoFixture({ source: SELF_DESCRIBING, release: FIXTURE_RELEASES[1] })),
-  );
-  const at = file.indexOf(FIXTURE_RELEASES[1], file.indexOf('\xff Go buildinf:', 0, 'latin1'));
-  file.write('go1.19.8', at, 'latin1');
-  const path = join(folder, 'go119');
+/** Starts a fixture whose build information names another release. */
+async function startRenamed(
+  t: Test,
+  options: { release: string; named: string; stripped: boolean },
+): Promise<number> {
+  const { release, named, stripped } = options;
+  const flags = stripped ? ['-ldflags=-s -w'] : [];
+  const source = SELF_DESCRIBING;
+  const file = Buffer.from(readFileSync(buildGoFixture({ source, release, flags })));
+  const at = file.indexOf(release, file.indexOf('\xff Go buildinf:', 0, 'latin1'));
+  file.write(named, at, 'latin1');
+  const path = join(folder, `renamed-${named}-${stripped}`);
   writeFileSync(path, file);
   chmodSync(path, 0o755);
   const program = await RunningProgram.start(path, ['1']);
   t.teardown(() => program.stop());
-  await refused(t, program.pid, /go 1\.19 is not supported yet: .*go119\)$/, 'UnsupportedError');
+  return program.pid;
+}
+
+t.test('a Go release without tables is known by its DWARF', async t => {
+  const release = FIXTURE_RELEASES[1];
+  const pid = await startRenamed(t, { release, named: 'go1.99.8', stripped: false });
+  const target = await openTarget(pid);
+  t.equal(target.info.tableRung, "the program's own DWARF");
+  t.match(target.info.selfCheck, /^passed: [1-9]\d* goroutines, [1-9]/);
+  target.close();
+});
+
+t.test('a stripped one by its code and the nearest table', async t => {
+  const release = FIXTURE_RELEASES[1];
+  const pid = await startRenamed(t, { release, named: 'go1.99.8', stripped: true });
+  const target = await openTarget(pid);
+  t.match(target.info.tableRung, /^table 1\.27.* confirmed by disassembly \(\d+ fields\)$/);
+  t.match(target.info.selfCheck, /^passed: [1-9]\d* goroutines, [1-9]/);
+  target.close();
+});
+
+t.test('a stripped one whose code contradicts the nearest table', async t => {
+  const release = FIXTURE_RELEASES[0];
+  const pid = await startRenamed(t, { release, named: 'go1.99.4', stripped: true });
+  const refusal = /go1\.99\.4 is not supported yet: table 1\.27\S* has \S+ at \d+, its code uses/;
+  await refused(t, pid, refusal, 'UnsupportedError');
+});
+
+t.test('a program that names another release than its own fails the check', async t => {
+  const release = FIXTURE_RELEASES[0];
+  const pid = await startRenamed(t, { release, named: 'go1.27.0', stripped: true });
+  await refused(t, pid, /check runtime offsets \(.*1\.27.*\): \S+ is /, 'UnsupportedError');
 });
 
 t.test('a process that has exited but was not collected', async t => {

@@ -6,6 +6,7 @@
 import { readlinkSync } from 'node:fs';
 import {
   type Arch,
+  confirmProgram,
   type ElfFile,
   type ElfIdent,
   ELFCLASS64,
@@ -119,6 +120,25 @@ export function holdsGo(elf: ElfFile): boolean {
   }
 }
 
+function withoutTables(pid: number, exe: string, error: UnknownReleaseError): UnsupportedError {
+  const about = { feature: 'go release tables', since: '' };
+  const options = { hint: error.hint, cause: error };
+  return new UnsupportedError(`open target ${pid}: ${error.message} (${exe})`, about, options);
+}
+
+/** The same program, its offsets confirmed by its code where no table is of its release. */
+export async function confirmGoProgram(
+  pid: number,
+  exe: string,
+  go: GoProgram,
+): Promise<GoProgram> {
+  try {
+    return await confirmProgram(go);
+  } catch (error) {
+    throw error instanceof UnknownReleaseError ? withoutTables(pid, exe, error) : error;
+  }
+}
+
 /** Reads the Go side of the main program, or says why it cannot be used. */
 export function checkGoProgram(pid: number, exe: string, elf: ElfFile): GoProgram {
   try {
@@ -131,11 +151,7 @@ export function checkGoProgram(pid: number, exe: string, elf: ElfFile): GoProgra
     }
     return openGoProgram(elf);
   } catch (error) {
-    if (error instanceof UnknownReleaseError) {
-      const about = { feature: 'go release tables', since: '' };
-      const options = { hint: error.hint, cause: error };
-      throw new UnsupportedError(`open target ${pid}: ${error.message} (${exe})`, about, options);
-    }
+    if (error instanceof UnknownReleaseError) throw withoutTables(pid, exe, error);
     if (!(error instanceof FormatError)) throw error;
     const hint = 'the program is packed, damaged, or of a Go release without tables';
     throw refuse(pid, `${exe} cannot be read as a Go program: ${error.message}`, hint, error);

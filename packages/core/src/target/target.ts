@@ -25,7 +25,7 @@ import { type AddressRange, MemoryReader } from './memory-reader.js';
 import { type Module, ModuleTable } from './modules.js';
 import * as open from './open-target.js';
 import { kilobytes, type MapEntry, type ProcStat, readKeyed, readStat } from './proc.js';
-import { type TargetRuntime, targetRuntime } from './target-runtime.js';
+import { checkRuntime, type TargetRuntime, targetRuntime } from './target-runtime.js';
 import { type LiveFacts, type TargetConfig, targetConfig } from './target-config.js';
 
 /** What a report says of the target. */
@@ -48,6 +48,8 @@ export interface TargetInfo {
   readonly goLibrary?: string;
   /** By which means the runtime's offsets are known, such as `exact table 1.26.0/x86_64`. */
   readonly tableRung: string;
+  /** What the check of those offsets in the live process saw, such as `passed: 9 goroutines, …`. */
+  readonly selfCheck?: string;
 }
 
 /** One reading of the target's memory figures, all in bytes; `cpuNs` is the CPU time so far. */
@@ -259,7 +261,11 @@ export async function openTarget(pid: number): Promise<Target> {
     if (executable?.elf === undefined) throw open.exitedMeanwhile(pid);
     const goModule = findGoModule(table, executable);
     const elf = goModule.elf ?? executable.elf;
-    const go = open.checkGoProgram(pid, goModule.path, elf);
+    const go = await open.confirmGoProgram(
+      pid,
+      goModule.path,
+      open.checkGoProgram(pid, goModule.path, elf),
+    );
     const instructions = await openInstructionReader(elf.arch);
     try {
       memory = new MemoryReader(pid);
@@ -281,6 +287,7 @@ export async function openTarget(pid: number): Promise<Target> {
       goAbi: go.goAbi,
       ...(goModule !== executable && { goLibrary: goModule.path }),
       tableRung: go.offsets.rung,
+      selfCheck: checkRuntime(pid, go, memory, globals, goModule.bias),
     };
     const tlsG = findTlsG(go, instructions);
     const parts = { info, go, table, executable, goModule, globals, memory, instructions };

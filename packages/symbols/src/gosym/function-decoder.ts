@@ -13,6 +13,9 @@ import { PcValues } from './pc-value.js';
 /** A line that no table names. */
 export const NO_LINE = -1;
 
+/** Nodes that a new position is compared with: loops return to lines of a moment ago. */
+const NODES_COMPARED = 8;
+
 /** Finds the base of function data when it is first needed; 0 where there is none. */
 export type GofuncSource = () => number;
 
@@ -25,10 +28,13 @@ export class FunctionDecoder {
   readonly #files = new PcValues();
   readonly #lines = new PcValues();
   readonly #inlined = new PcValues();
-  /** Positions of this function seen so far: hash of (record, file, line) → node. */
-  readonly #known = new Map<number, number>();
-  /** Record → name offset, and → node of the frame around it, of the function in work. */
-  readonly #names = new Map<number, number>();
+  /** First node and inline tree of the function in work. */
+  #firstNode = 0;
+  #tree = 0;
+  /** The record that was asked for last, and its name offset. */
+  #lastCall = -1;
+  #lastName = -1;
+  /** Record → node of the frame around it, of the function in work. */
   readonly #callers = new Map<number, number>();
 
   constructor(table: FunctionTable, gofunc: GofuncSource) {
@@ -48,6 +54,8 @@ export class FunctionDecoder {
     const tree = record < 0 ? 0 : inlineTreeOf(table, record, this.#gofunc);
     this.#readTables(record, size, tree !== 0);
     const { count: firstNode, ranges: first } = this.nodes;
+    this.#firstNode = firstNode;
+    this.#tree = tree;
     if (record >= 0) this.#addRanges(record, size, tree);
     this.nodes.first[index] = first;
     this.nodes.last[index] = this.nodes.ranges;
@@ -73,8 +81,7 @@ export class FunctionDecoder {
   /** Merges the three tables: a range ends wherever one of its values changes. */
   #addRanges(record: number, size: number, tree: number): void {
     const [files, lines, inlined] = [this.#files, this.#lines, this.#inlined];
-    this.#known.clear();
-    this.#names.clear();
+    this.#lastCall = -1;
     this.#callers.clear();
     let [f, l, n] = [0, 0, 0];
     for (let pc = 0; pc < size;) {
@@ -101,27 +108,20 @@ export class FunctionDecoder {
     }
   }
 
-  /** The node of a position; one for all ranges of the function that share it. */
+  /** The node of a position; ranges that share it and lie near each other share the node. */
   #nodeOf(record: number, call: number, file: number, line: number): number {
-    // A collision of the key only costs a second node: the columns are compared.
-    const key = (Math.imul(call, 0x9e3779b1) ^ Math.imul(file, 0x85ebca6b) ^ line) | 0;
-    const name = call < 0 ? this.#outerName(record) : this.#names.get(call)!;
+    const name = call < 0 ? this.#outerName(record) : this.#nameOf(this.#tree, call);
     const offset = this.#table.fileOffset(record, file);
-    const known = this.#known.get(key);
+    const caller = call < 0 ? NO_NODE : call;
     const { nodes } = this;
-    if (
-      known !== undefined &&
-      nodes.name[known] === name &&
-      nodes.file[known] === offset &&
-      nodes.line[known] === line &&
-      // The caller's record stands here until the function's nodes are linked.
-      nodes.parent[known] === call
-    ) {
-      return known;
+    const oldest = Math.max(this.#firstNode, nodes.count - NODES_COMPARED);
+    for (let node = nodes.count - 1; node >= oldest; node--) {
+      // The caller's record stands in `parent` until the function's nodes are linked.
+      const same = nodes.line[node] === line && nodes.parent[node] === caller;
+      if (same && nodes.file[node] === offset && nodes.name[node] === name) return node;
     }
     const node = nodes.addNode(name, offset, line);
-    nodes.parent[node] = call < 0 ? NO_NODE : call;
-    this.#known.set(key, node);
+    nodes.parent[node] = caller;
     return node;
   }
 
@@ -132,12 +132,9 @@ export class FunctionDecoder {
   /** Name offset of an inlined function; -1 where its record lies outside the file's bytes. */
   #nameOf(tree: number, call: number): number {
     if (call < 0) return -1;
-    let name = this.#names.get(call);
-    if (name === undefined) {
-      name = this.#records.read(tree, call)?.name ?? -1;
-      this.#names.set(call, name);
-    }
-    return name;
+    if (call === this.#lastCall) return this.#lastName;
+    this.#lastCall = call;
+    return (this.#lastName = this.#records.read(tree, call)?.name ?? -1);
   }
 
   /** Turns the records that nodes carry into links to the frames around them. */

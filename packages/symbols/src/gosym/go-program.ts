@@ -6,9 +6,10 @@
 import { type ElfFile, ET_DYN, FormatError, SHT_SYMTAB } from '../elf/index.js';
 import { type BuildInfo, readBuildInfo } from './build-info.js';
 import { buildModeOf, type GoBuildMode } from './build-mode.js';
-import { type GoOffsets, goOffsets, UnknownReleaseError } from './offsets.js';
+import { resolveOffsets } from './ladder.js';
+import { type GoOffsets, UnknownReleaseError } from './offsets.js';
 import { refusePacked } from './packed.js';
-import { openPclntab, type Pclntab } from './pclntab.js';
+import { type GoFunction, openPclntab, type Pclntab } from './pclntab.js';
 import { locatePclntab } from './pclntab-locate.js';
 import { type GoRelease, parseGoRelease, UNKNOWN_RELEASE } from './release.js';
 import { findVersionString } from './version-string.js';
@@ -82,7 +83,8 @@ function offsetsOf(
     );
   }
   try {
-    return goOffsets(release, elf.arch);
+    const functionsNamed = (name: string): readonly GoFunction[] => pclntab.functionsNamed(name);
+    return resolveOffsets({ elf, release, functionsNamed });
   } catch (error) {
     if (error instanceof UnknownReleaseError) return error;
     throw error;

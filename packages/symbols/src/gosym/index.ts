@@ -4,7 +4,24 @@ export type { GoBuildMode } from './build-mode.js';
 export type { GoFrame, SymbolizedBatch } from './frame-lists.js';
 export { isGoProgram, openGoProgram, type GoProgram } from './go-program.js';
 export type { ModuleData } from './module-data.js';
-export { goOffsets, knownReleases, UnknownReleaseError, type GoOffsets } from './offsets.js';
+export { confirmProgram } from './ladder-program.js';
+export {
+  confirmOffsets,
+  GO_TABLES,
+  type LadderRequest,
+  resolveOffsets,
+  type TableSource,
+} from './ladder.js';
+export {
+  goConstants,
+  goOffsets,
+  knownFields,
+  knownReleases,
+  UnknownReleaseError,
+  waitReasonText,
+  type GoConstants,
+  type GoOffsets,
+} from './offsets.js';
 export type { PclntabPlace } from './pclntab-header.js';
 export { openPclntab, Pclntab, type GoFunction } from './pclntab.js';
 export { parseGoRelease, UNKNOWN_RELEASE, type GoRelease } from './release.js';

@@ -40,29 +40,25 @@ function plainPointer(elf: ElfFile): PointerReader {
   return address => readU64(viewOf(elf.readVirtual(address, 8)), 0);
 }
 
-function segmentsByLikelihood(elf: ElfFile): ElfFile['segments'] {
-  const mapped = elf.segments.filter(s => s.type === PT_LOAD && s.fileBytes > 0);
-  const writable = (s: { flags: number }): boolean => (s.flags & PF_W) !== 0;
-  return [...mapped.filter(writable), ...mapped.filter(s => !writable(s))];
-}
-
-/** Candidates with the way to read them; the cheap ones first. */
+/** Candidates with the way to read them; the likely and the cheap ones first. */
 function* candidates(elf: ElfFile, table: number): Generator<[number, PointerReader]> {
   const plain = plainPointer(elf);
   const section = elf.section('.go.module');
   if (section !== undefined) yield [section.address, plain];
   const pattern = Buffer.alloc(8);
   pattern.writeBigUInt64LE(BigInt(table));
-  for (const address of findBytes(elf, {
-    pattern,
-    segments: segmentsByLikelihood(elf),
-    align: 8,
-  })) {
+  const mapped = elf.segments.filter(s => s.type === PT_LOAD && s.fileBytes > 0);
+  const writable = mapped.filter(s => (s.flags & PF_W) !== 0);
+  for (const address of findBytes(elf, { pattern, segments: writable, align: 8 })) {
     yield [address, plain];
   }
   const relocated: PointerReader = address => elf.readPointer(address);
   if (section !== undefined) yield [section.address, relocated];
   for (const slot of elf.relocations().slotsOf(table)) yield [slot, relocated];
+  const readOnly = mapped.filter(s => (s.flags & PF_W) === 0);
+  for (const address of findBytes(elf, { pattern, segments: readOnly, align: 8 })) {
+    yield [address, plain];
+  }
 }
 
 /** The first and the last word of functab, as addresses; the text's start is added where needed. */

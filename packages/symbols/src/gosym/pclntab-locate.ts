@@ -3,7 +3,7 @@
  * scanning. What a reader would get wrong: position-independent programs of an external linker
  * have no section of its own for it up to Go 1.25, and it then lies in relocated data.
  */
-import { type ElfFile, findBytes, PF_X, PT_LOAD, viewOf } from '../elf/index.js';
+import { type ElfFile, ET_DYN, findBytes, PF_W, PF_X, PT_LOAD, viewOf } from '../elf/index.js';
 import { type PclntabPlace, quantumOf } from './pclntab-header.js';
 import { PCLNTAB_LAYOUTS } from './pclntab-layout.js';
 
@@ -33,11 +33,17 @@ function plausible(elf: ElfFile, place: PclntabPlace): boolean {
   return view.getUint32(12, true) === 0 && count > 0 && count < FUNCTIONS_MAX;
 }
 
-/** The mapped segments, those without code first: the table is data wherever the linker may. */
+/**
+ * The mapped segments, the likely ones first: position-independent programs have the table in
+ * data that is relocated, the others in what is only read, and only odd linkers beside code.
+ */
 function segmentsToScan(elf: ElfFile): ElfFile['segments'] {
+  const rank = ({ flags }: { flags: number }): number => {
+    if ((flags & PF_X) !== 0) return 2;
+    return ((flags & PF_W) !== 0) === (elf.type === ET_DYN) ? 0 : 1;
+  };
   const mapped = elf.segments.filter(s => s.type === PT_LOAD && s.fileBytes > 0);
-  const code = (s: { flags: number }): boolean => (s.flags & PF_X) !== 0;
-  return [...mapped.filter(s => !code(s)), ...mapped.filter(code)];
+  return mapped.sort((a, b) => rank(a) - rank(b));
 }
 
 /**

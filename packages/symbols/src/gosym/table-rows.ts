@@ -4,8 +4,8 @@
  * have rows of their own behind it (`1.24.6`).
  */
 import type { Arch } from '../elf/index.js';
-import { goOffsets, knownReleases } from './offsets.js';
-import { GO_OFFSETS, GO_PATCHES } from './tables/offsets.js';
+import { goOffsets, knownFields, knownReleases } from './offsets.js';
+import { GO_PATCHES } from './tables/layouts.js';
 
 /** Offsets in bytes by `<runtime type>.<field>`; fields that the release lacks are absent. */
 export type FieldOffsets = Readonly<Record<string, number>>;
@@ -25,11 +25,6 @@ export interface TableRow {
 
 const ARCHES: readonly Arch[] = ['x86_64', 'arm64'];
 
-/** Every field that some row has, sorted. */
-function fieldNames(): string[] {
-  return [...new Set(Object.values(GO_OFFSETS).flatMap(row => Object.keys(row)))].sort();
-}
-
 function fieldsOf(line: string, patch: number, arch: Arch, names: readonly string[]): FieldOffsets {
   const minor = Number(line.slice(line.indexOf('.') + 1));
   const offsets = goOffsets({ name: `go${line}`, minor, patch, line, experiments: [] }, arch);
@@ -48,7 +43,7 @@ function sameFields(a: FieldOffsets, b: FieldOffsets): boolean {
 
 /** All rows by ascending release, x86_64 before arm64. Costs one pass over the tables. */
 export function tableRows(): TableRow[] {
-  const names = fieldNames();
+  const names = knownFields();
   const rows: TableRow[] = [];
   for (const line of knownReleases()) {
     for (const arch of ARCHES) {

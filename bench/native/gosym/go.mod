@@ -1,0 +1,3 @@
+module sonde.invalid/gosym
+
+go 1.21

@@ -1,0 +1,3 @@
+module sonde.invalid/service
+
+go 1.21
