@@ -71,7 +71,7 @@ static __always_inline __u64 sonde_outer_frame(__u64 last, __u64 lo, __u64 hi)
 	return pc >= SONDE_TARGET->switch_start && pc < SONDE_TARGET->switch_end ? fp : 0;
 }
 
-/* One step, and where the chain ends one step beyond a callback from C. `*last` is the last frame. */
+/* One step, where the chain ends one beyond a callback from C. `*last` is the last frame. */
 static __always_inline enum sonde_step sonde_go_step(__u64 frame[2], __u64 *fp, __u64 *last,
 						     __u64 lo, __u64 hi)
 {

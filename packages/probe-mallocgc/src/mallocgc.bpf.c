@@ -308,7 +308,7 @@ static __always_inline void count_every(__u64 id, __u64 size)
 		ADD(total->every, 1);
 }
 
-/* One allocation of `size` bytes; none of 0 bytes, which all share one address, is counted by Go. */
+/* One allocation of `size` bytes; those of 0 bytes share one address, and Go counts none. */
 static __always_inline int every_hit(struct pt_regs *ctx, __u64 size)
 {
 	struct mallocgc_every *event;

@@ -4,7 +4,13 @@
  */
 import { UsageError } from '@sonde/core';
 import { openTarget } from '@sonde/core/target';
-import { FormatError, isGoProgram, openGoProgram, UnknownReleaseError } from '@sonde/symbols';
+import {
+  confirmProgram,
+  FormatError,
+  isGoProgram,
+  openGoProgram,
+  UnknownReleaseError,
+} from '@sonde/symbols';
 import { findProbes, type SearchOptions } from '../discovery.js';
 import { EXIT } from '../exit-codes.js';
 import { damaged, openProgram } from '../read-program.js';
@@ -28,7 +34,7 @@ async function inspectFile(path: string, search: SearchOptions): Promise<Inspect
       path,
       sizeBytes: reader.size,
       elf,
-      go: openGoProgram(elf),
+      go: await confirmProgram(openGoProgram(elf)),
       probes,
     });
   } catch (error) {

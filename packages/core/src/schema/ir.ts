@@ -169,8 +169,9 @@ export type AttachIr =
       readonly name: string;
       readonly program: string;
       /**
-       * First symbol that exists in the target wins, e.g. `runtime.mallocgcLarge`. With `all`, every
-       * function that matches one of them, and each must match one; a trailing `*` matches the rest.
+       * First symbol that exists in the target wins, e.g. `runtime.mallocgcLarge`. With `all`,
+       * every function that matches one of them, and each must match one; a trailing `*` matches
+       * the rest of a name.
        */
       readonly symbols: readonly string[];
       readonly all?: true;

@@ -126,17 +126,19 @@ function withoutTables(pid: number, exe: string, error: UnknownReleaseError): Un
   return new UnsupportedError(`open target ${pid}: ${error.message} (${exe})`, about, options);
 }
 
-/** The same program, its offsets confirmed by its code where no table is of its release. */
+/**
+ * The same program, its offsets confirmed by its code where no table is of its release. Throws
+ * UnsupportedError where nothing gives them.
+ */
 export async function confirmGoProgram(
   pid: number,
   exe: string,
   go: GoProgram,
 ): Promise<GoProgram> {
-  try {
-    return await confirmProgram(go);
-  } catch (error) {
-    throw error instanceof UnknownReleaseError ? withoutTables(pid, exe, error) : error;
-  }
+  const confirmed = await confirmProgram(go);
+  const problem = confirmed.offsetsProblem;
+  if (problem !== undefined) throw withoutTables(pid, exe, problem);
+  return confirmed;
 }
 
 /** Reads the Go side of the main program, or says why it cannot be used. */

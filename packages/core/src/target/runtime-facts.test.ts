@@ -1,5 +1,6 @@
 /**
- * The values that hooks need per release, against those that were measured (see the file's sources).
+ * The values that hooks need per release, against those that were measured. What a reader would get
+ * wrong: they were read in running programs, not copied from the table.
  */
 import t from 'tap';
 import { runtimeFact, specialisedBytes } from './runtime-facts.js';

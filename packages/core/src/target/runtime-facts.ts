@@ -1,7 +1,7 @@
 /**
  * What the programs must know of a Go release beyond offsets: how runtime functions take their
  * arguments, and values that are no field. What a reader would get wrong: each row holds from its
- * release on until the next row of the same fact; the source lines are the runtime's of that release.
+ * release on until the next row of the same fact; the sources named are the runtime's.
  */
 
 /** A fact and the minor releases from which each of its values holds, ascending. */
@@ -38,7 +38,7 @@ const HISTORY = {
   ],
 } as const satisfies Record<string, History>;
 
-/** The names of the facts. */
+/** What {@link runtimeFact} can be asked for. */
 export type RuntimeFact = keyof typeof HISTORY;
 
 /** A fact's value in a minor release, such as 26 for Go 1.26. */

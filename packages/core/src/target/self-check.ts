@@ -24,7 +24,7 @@ export interface SelfCheckRequest {
 const TRIES = 4;
 /** Goroutines and spans that are looked at; each costs one small read. */
 const GOROUTINES_MAX = 16;
-const SPANS_MAX = 256;
+const SPANS_MAX = 64;
 /** _PageSize (runtime/malloc.go); the same in every release, on both architectures. */
 const PAGE_BYTES = 8192;
 const ADDRESS_MAX = 2n ** 48n;
@@ -217,7 +217,7 @@ function repeatedly(check: () => void): Disagreement | undefined {
  * Compares the runtime's structures with each other and with the process, as far as their offsets
  * and globals are known. Returns what was seen, such as `passed: 9 goroutines, 1 thread, 40 spans`.
  * Throws UnsupportedError naming the field and its value where they disagree four times in a row.
- * Costs some 300 small reads at most.
+ * Costs some 150 small reads at most.
  */
 export function selfCheck(request: SelfCheckRequest): string {
   const { globals, offsets } = request;

@@ -6,10 +6,11 @@
 import { openEffectReader } from '../code/index.js';
 import type { GoProgram } from './go-program.js';
 import { confirmOffsets, isToConfirm } from './ladder.js';
+import { type GoOffsets, UnknownReleaseError } from './offsets.js';
 
 /**
  * The program with its offsets confirmed by its own code, where a table is not of its release;
- * the same program otherwise. Throws UnknownReleaseError where the code contradicts the table.
+ * the same program otherwise. Where the code contradicts the table, `offsetsProblem` says so.
  * Costs nothing for a release of the tables, else some 50 ms.
  */
 export async function confirmProgram(go: GoProgram): Promise<GoProgram> {
@@ -18,7 +19,20 @@ export async function confirmProgram(go: GoProgram): Promise<GoProgram> {
   const effects = await openEffectReader(elf.arch);
   const functionsNamed = (name: string): ReturnType<typeof pclntab.functionsNamed> =>
     pclntab.functionsNamed(name);
-  const offsets = confirmOffsets({ elf, release, functionsNamed, effects }, go.offsets);
   // The program's other values are computed when first asked for, so it is not copied.
-  return Object.create(go, { offsets: { value: offsets, enumerable: true } }) as GoProgram;
+  const withOffsets = (offsets: () => GoOffsets, problem?: UnknownReleaseError): GoProgram =>
+    Object.create(go, {
+      offsets: { get: offsets, enumerable: true },
+      offsetsProblem: { value: problem, enumerable: true },
+    }) as GoProgram;
+  try {
+    const offsets = confirmOffsets({ elf, release, functionsNamed, effects }, go.offsets);
+    return withOffsets(() => offsets);
+  } catch (error) {
+    if (!(error instanceof UnknownReleaseError)) throw error;
+    const refuse = (): never => {
+      throw error;
+    };
+    return withOffsets(refuse, error);
+  }
 }

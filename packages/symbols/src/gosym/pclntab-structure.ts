@@ -26,6 +26,8 @@ export function recordsFit(elf: ElfFile, place: PclntabPlace, header: PclntabHea
       if (field(func.npcdata) > KINDS_MAX || view.getUint8(func.nfuncdata) > KINDS_MAX) {
         return false;
       }
+      // The word before the kinds is a line or a small offset, unless it is of a shorter record.
+      if (field(func.end - 8) >= 1 << 24) return false;
       const name = header.names.start + field(func.name);
       if (name <= header.names.start || name >= header.names.end) continue;
       // A name begins behind the NUL of the one before it.
