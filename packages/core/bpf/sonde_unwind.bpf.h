@@ -363,12 +363,14 @@ static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u6
 	struct sonde_stack *stack;
 	__u32 zero = 0;
 	__u64 count;
-	int i;
+	int error;
 
 	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
 	if (!stack)
 		return false;
-	if (bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST) == -SONDE_EEXIST)
+	/* An int: before Linux 6.4 the helper's result is not sign-extended. */
+	error = bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST);
+	if (error == -SONDE_EEXIST)
 		return true;
 	stack = bpf_map_lookup_elem(&sonde_stacks, &id);
 	if (!stack) {
