@@ -70,14 +70,21 @@ export class CHeapRecorder {
     };
   }
 
+  /** A map's rows, and then what the ring says of the stacks that they name. */
+  #readMap(map: string): MapRows {
+    const rows = this.#session.readMap(this.#ir.name, map);
+    this.#session.drain();
+    return rows;
+  }
+
   #readCounters(): Counters {
-    const rows = this.#session.readMap(this.#ir.name, 'byStack');
+    const rows = this.#readMap('byStack');
     const indices = stackKeys(rows, this.#stacks);
     const column = (name: string) => {
       const field = valueField(this.#ir, 'byStack', name);
       const values = new Float64Array(this.#stacks.size);
       indices.forEach((stack, row) => {
-        values[stack] = readNumber(rows.values, row * rows.valueStrideBytes, field);
+        values[stack]! += readNumber(rows.values, row * rows.valueStrideBytes, field);
       });
       return values;
     };
@@ -90,7 +97,7 @@ export class CHeapRecorder {
   }
 
   #readLive(): LiveColumns {
-    const rows = this.#session.readMap(this.#ir.name, 'live');
+    const rows = this.#readMap('live');
     const place = (name: string) => valueField(this.#ir, 'live', name);
     const [size, usable, stack, at] = ['sizeBytes', 'usableBytes', 'stack', 'allocatedNs'].map(
       place,

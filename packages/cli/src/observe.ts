@@ -62,7 +62,7 @@ class Trace {
   readonly #session: TracedSession;
   readonly #options: ObserveOptions;
   readonly #startNs: bigint;
-  readonly #stacks = new StackTable();
+  readonly #stacks: StackTable;
   readonly #memory: MemorySample[] = [];
   readonly #cHeap: CHeapRecorder | undefined;
   readonly #goLarge: GoLargeRecorder | undefined;
@@ -77,7 +77,8 @@ class Trace {
     this.#startNs = options.now();
     const ir = (name: string) => options.irs.find(each => each.name === name);
     const [cHeap, goLarge, faults] = [PROBES.cHeap, PROBES.goLarge, PROBES.faults].map(ir);
-    const stacks = this.#stacks;
+    const stacks = new StackTable(id => session.canonicalStack?.(id) ?? id);
+    this.#stacks = stacks;
     const start = this.#startNs;
     this.#cHeap = cHeap && new CHeapRecorder(session, cHeap, stacks, start);
     this.#goLarge = goLarge && new GoLargeRecorder(session, goLarge, stacks, start);

@@ -159,31 +159,36 @@ function addTrace(
     .option('--duration <time>', `how long (default: ${DURATION}; with a command: until it ends)`)
     .option('--json <file>', 'write the report as JSON; - prints it in place of the text')
     .option('--min-age <time>', 'memory younger than this accuses nobody', '5s')
+    .option('--raw-stacks', "show cgo's and the runtime's frames between C and Go too")
     .addOption(overheadOption())
     .addOption(attachOption())
     .addOption(new Option('--fail-on <what>', 'exit with 3 on this').choices(['leak']))
     .addOption(probeOption())
-    .action(async (commandArgs: string[], flags: Flags & { json?: string }) => {
-      const pid = flags.pid === undefined ? undefined : parsePid(flags.pid);
-      const duration = flags.duration ?? (pid === undefined ? undefined : DURATION);
-      set(
-        await trace(
-          {
-            ...(pid === undefined ? {} : { pid }),
-            command: commandArgs,
-            durationNs: duration === undefined ? undefined : parseDuration(duration, '--duration'),
-            minAgeNs: parseDuration(flags.minAge!, '--min-age'),
-            maxOverhead: parseOverhead(flags.maxOverhead),
-            attach: flags.attach,
-            ...(flags.json === undefined ? {} : { json: flags.json }),
-            failOnLeak: flags.failOn === 'leak',
-            probePaths: flags.probe,
-            ...(bundled ? { bundled } : {}),
-          },
-          surround,
-        ),
-      );
-    });
+    .action(
+      async (commandArgs: string[], flags: Flags & { json?: string; rawStacks?: boolean }) => {
+        const pid = flags.pid === undefined ? undefined : parsePid(flags.pid);
+        const duration = flags.duration ?? (pid === undefined ? undefined : DURATION);
+        set(
+          await trace(
+            {
+              ...(pid === undefined ? {} : { pid }),
+              command: commandArgs,
+              durationNs:
+                duration === undefined ? undefined : parseDuration(duration, '--duration'),
+              minAgeNs: parseDuration(flags.minAge!, '--min-age'),
+              maxOverhead: parseOverhead(flags.maxOverhead),
+              attach: flags.attach,
+              ...(flags.json === undefined ? {} : { json: flags.json }),
+              failOnLeak: flags.failOn === 'leak',
+              rawStacks: flags.rawStacks === true,
+              probePaths: flags.probe,
+              ...(bundled ? { bundled } : {}),
+            },
+            surround,
+          ),
+        );
+      },
+    );
 }
 
 /** `run`: its first step only finds the probe's name; flags and help are the probe's. */

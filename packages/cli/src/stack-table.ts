@@ -8,6 +8,12 @@ export class StackTable {
   readonly #byHigh = new Map<number, Map<number, number>>();
   readonly #ids: bigint[] = [];
   readonly #exact = new Set<number>();
+  readonly #canonical: (id: bigint) => bigint;
+
+  /** `canonical` gives the one id of a stack that goes by several; by default each is its own. */
+  constructor(canonical: (id: bigint) => bigint = id => id) {
+    this.#canonical = canonical;
+  }
 
   /** Number of stacks met so far. */
   get size(): number {
@@ -22,10 +28,18 @@ export class StackTable {
     if (byLow === undefined) this.#byHigh.set(high, (byLow = new Map()));
     const known = byLow.get(low);
     if (known !== undefined) return known;
-    const index = this.#ids.length;
+    const id = (BigInt(high) << 32n) | BigInt(low);
+    const canonical = this.#canonical(id);
+    const index = canonical === id ? this.#ids.length : this.#internId(canonical);
     byLow.set(low, index);
-    this.#ids.push((BigInt(high) << 32n) | BigInt(low));
+    if (index === this.#ids.length) this.#ids.push(id);
     return index;
+  }
+
+  #internId(id: bigint): number {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setBigUint64(0, id, true);
+    return this.intern(view, 0);
   }
 
   /** Says that the first address of this stack is an instruction's own, not a return address. */

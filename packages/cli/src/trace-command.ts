@@ -31,6 +31,8 @@ export interface TraceOptions {
   /** File for the JSON; `-` is standard output, in place of the text. */
   readonly json?: string;
   readonly failOnLeak: boolean;
+  /** Show cgo's own frames in stacks too. */
+  readonly rawStacks?: boolean;
   readonly probePaths: readonly string[];
   readonly bundled?: readonly FoundProbe[];
 }
@@ -164,6 +166,7 @@ function assembleReport(
       const pcs = session.stack(stacks.idOf(stack));
       return symbolizer.symbolize(pcs, { innermostExact }).map(plainFrame);
     },
+    truncated: stack => session.readStack(stacks.idOf(stack)).truncated,
     residentPages: ranges => readResidentPages(target, ranges, pageBytes),
   });
   const cost = session.cost();
@@ -213,7 +216,10 @@ function plainFrame(frame: Frame): Frame {
 
 function print(report: Report, options: TraceOptions, surround: Surround): void {
   const { width, colour, unicode } = surround;
-  if (options.json !== '-') surround.out(writeText(report, { width, colour, unicode }));
+  if (options.json !== '-') {
+    const { rawStacks = false } = options;
+    surround.out(writeText(report, { width, colour, unicode, rawStacks }));
+  }
   if (options.json === undefined) return;
   const json = writeJson(report);
   if (options.json === '-') {

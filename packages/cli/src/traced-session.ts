@@ -16,4 +16,5 @@ export type TracedProcess = Pick<
 export type TracedSession = Pick<
   Session,
   'probes' | 'onEvent' | 'drain' | 'readMap' | 'refresh' | 'losses' | 'cost' | 'ended' | 'stop'
-> & { readonly process: TracedProcess };
+> &
+  Partial<Pick<Session, 'canonicalStack'>> & { readonly process: TracedProcess };

@@ -34,8 +34,11 @@ struct sonde_thread {
 	__u64 fp;
 	__u64 stack_lo;
 	__u64 stack_hi;
-	/* Hash of its frames. */
+	/* Hash of its frames, and the id under which they are kept. */
 	__u64 frames_hash;
+	__u64 go_stack;
+	/* Where the C stack of this call began: m.g0.sched.sp. */
+	__u64 c_stack_hi;
 };
 
 /* Kernel thread id → what is known of that thread; the least recently seen one is forgotten. */

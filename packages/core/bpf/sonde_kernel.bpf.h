@@ -51,6 +51,7 @@ enum bpf_map_type {
 #define BPF_RB_FORCE_WAKEUP (1ULL << 1)
 #define BPF_RB_AVAIL_DATA 0ULL
 #define BPF_F_USER_STACK (1ULL << 8)
+#define BPF_F_MMAPABLE (1U << 10)
 
 /* include/uapi/asm-generic/errno-base.h. */
 #define SONDE_EEXIST 17

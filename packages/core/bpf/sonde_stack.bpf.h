@@ -16,6 +16,9 @@
 /* The chain left the goroutine's stack: what C code called back from is not known. */
 #define SONDE_STACK_OUTER_UNKNOWN 4
 
+/* In stack ids: provisional, only user space knows the frames (sonde_unwind.bpf.h). */
+#define SONDE_PROVISIONAL (1ULL << 63)
+
 /* Hash of a stack → its addresses, innermost first; shared by the session's probes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -132,6 +135,7 @@ static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 fi
 		fp = frame[0];
 	}
 	stack->flags = flags;
+	stack->next = 0;
 	stack->count = count;
 }
 
@@ -146,6 +150,7 @@ __noinline __u64 sonde_keep_stack(__u64 frames_hash, __u64 first, __u64 fp, __u6
 	__u32 zero = 0;
 	int error; /* not a long: before Linux 6.4 its sign is not extended */
 
+	id &= ~SONDE_PROVISIONAL;
 	if (!id || bpf_map_lookup_elem(&sonde_stacks, &id))
 		return id;
 	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
@@ -222,6 +227,8 @@ static __always_inline __u64 sonde_stack_behind_switch(const struct pt_regs *ctx
 				fp, lo, hi);
 }
 
+#include "sonde_unwind.bpf.h"
+
 /* The current thread's entry in `sonde_threads`, with the m of this g; NULL if there is none. */
 static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 {
@@ -279,6 +286,9 @@ static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 	thread->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
 	thread->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
 	thread->frames_hash = sonde_frames_hash(thread->fp, thread->stack_lo, thread->stack_hi);
+	thread->go_stack = sonde_keep_stack(thread->frames_hash, 0, thread->fp, thread->stack_lo,
+					    thread->stack_hi);
+	thread->c_stack_hi = sonde_user_word(g + SONDE_TARGET->g_sched_sp);
 	thread->depth = depth;
 	thread->calls = calls;
 	return thread;
@@ -294,6 +304,27 @@ static __always_inline __u64 sonde_stack_in_c(__u64 first, const struct sonde_th
 		return sonde_keep_stack(0, first, 0, 1, 1);
 	return sonde_keep_stack(thread->frames_hash, first, thread->fp, thread->stack_lo,
 				thread->stack_hi);
+}
+
+/*
+ * The whole stack of C code: its frames, then those of the goroutine that called it. `entry` is not
+ * NULL at the first instruction of a function, whose caller then comes first.
+ */
+static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
+					      const struct pt_regs *entry,
+					      const struct sonde_thread *thread)
+{
+	struct sonde_place place = { .regs = regs, .entry = entry };
+	__u64 id;
+
+	if (thread) {
+		place.go_stack = thread->go_stack;
+		place.hi = thread->c_stack_hi;
+	}
+	id = SONDE_TARGET->whole_stacks && regs->sp ? sonde_whole_stack(&place) : 0;
+	if (id)
+		return id;
+	return sonde_stack_in_c(entry ? sonde_caller(regs) : regs->ip + 1, thread);
 }
 
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */
@@ -341,7 +372,7 @@ static __always_inline __u64 sonde_stack_of_task(void *ctx)
 	}
 	if (regs.ip >= SONDE_TARGET->go_text_start && regs.ip < SONDE_TARGET->go_text_end)
 		return sonde_stack_from(regs.ip + 1, regs.fp);
-	return sonde_stack_in_c(regs.ip + 1, sonde_thread_in_c());
+	return sonde_stack_of_c(&regs, NULL, sonde_thread_in_c());
 }
 
 #endif

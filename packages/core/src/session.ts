@@ -23,9 +23,11 @@ import type {
   SessionOptions,
   SessionTarget,
   TracingCost,
+  UnwindCounts,
 } from './session/session-types.js';
-import { StackReader } from './session/stack-reader.js';
+import { type ReadStack, StackReader } from './session/stack-reader.js';
 import { startProbe } from './session/start-probe.js';
+import { isUnwindable, WholeStacks } from './session/whole-stacks.js';
 import { openTarget, type Target } from './target/index.js';
 
 const RING_BYTES = 8 << 20;
@@ -49,6 +51,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   #reader: RingReader | undefined;
   #wakeup: RingWakeup | undefined;
   #stacks = new StackReader(undefined);
+  #whole: WholeStacks | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timing: { fd: number; timer: NodeJS.Timeout } | undefined;
   #judgedAtNs = 0n;
@@ -95,7 +98,8 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
           target: this.process,
           features,
           shared: this.#shared,
-          sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax },
+          sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax, sonde_rules: undefined },
+          wholeStacks: this.#unwinds(),
           mapEntries,
           wakeupBytes: ringBytes / 4,
         });
@@ -110,13 +114,18 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
 
   #listen(ringBytes: number): void {
     const ring = this.#shared.get('sonde_ring');
-    this.#stacks = new StackReader(this.#shared.get('sonde_stacks'));
+    const rules = this.#shared.get('sonde_rules');
+    if (rules !== undefined && this.#unwinds() && isUnwindable(this.process)) {
+      this.#whole = new WholeStacks(this.process, rules);
+      this.#router.onStackCopy(this.#whole.accept);
+    }
+    this.#stacks = new StackReader(this.#shared.get('sonde_stacks'), this.#whole);
     if (ring !== undefined) {
       const reader = new RingReader(mapRing(ring.fd, ringBytes));
       this.#reader = reader;
       this.#wakeup = new RingWakeup(
         ring.fd,
-        () => reader.step(this.#router.route),
+        () => this.#step(reader),
         error => this.#end({ reason: 'error', error }),
       );
     }
@@ -135,9 +144,20 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     });
   }
 
+  #unwinds(): boolean {
+    return this.#options.wholeStacks !== false && isUnwindable(this.process);
+  }
+
+  #step(reader: RingReader): number {
+    const records = reader.step(this.#router.route);
+    this.#whole?.settle();
+    return records;
+  }
+
   #tick(): void {
     try {
       this.process.refreshMaps();
+      this.#whole?.checkCode();
       this.refresh();
       this.#applyBrake();
       this.#time();
@@ -195,7 +215,9 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   drain(): number {
-    return this.#reader?.drain(this.#router.route) ?? 0;
+    const records = this.#reader?.drain(this.#router.route) ?? 0;
+    this.#whole?.settle();
+    return records;
   }
 
   readMap(probe: string, map: string): MapRows {
@@ -208,7 +230,19 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   stack(id: bigint): readonly bigint[] {
+    return this.#stacks.stack(id).pcs;
+  }
+
+  readStack(id: bigint): ReadStack {
     return this.#stacks.stack(id);
+  }
+
+  canonicalStack(id: bigint): bigint {
+    return this.#whole?.canonical(id) ?? id;
+  }
+
+  unwinding(): UnwindCounts | undefined {
+    return this.#whole?.counts;
   }
 
   refresh(): void {
@@ -284,6 +318,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     this.#closed = true;
     for (const probe of this.#running) probe.object.close();
     this.#stacks = new StackReader(undefined);
+    this.#whole?.close();
     this.#shared.close();
     if (this.#closesTarget) this.process.close();
   }

@@ -196,6 +196,7 @@ function reporter(
   return (it, verdict) => {
     const pages = heap.pages?.byStack.get(it.stack);
     const touch = touches?.get(it.stack);
+    const truncated = surroundings.truncated?.(it.stack);
     return {
       class: verdict,
       heap: kind,
@@ -217,6 +218,7 @@ function reporter(
       ...(touch ? { touch: { ...touch, frames: surroundings.frames(touch.stack) } } : {}),
       series: it.series,
       frames: surroundings.frames(it.stack),
+      ...(truncated === undefined ? {} : { truncated }),
       why: it.why,
     };
   };

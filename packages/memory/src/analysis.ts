@@ -65,6 +65,8 @@ export interface StackFinding {
   readonly touch?: TouchReport;
   readonly series: Series;
   readonly frames: readonly Frame[];
+  /** Why frames are missing between C and Go, or at the end; absent where none is. */
+  readonly truncated?: string;
   readonly why: string;
 }
 

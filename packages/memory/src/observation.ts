@@ -155,6 +155,8 @@ export interface Surroundings {
   readonly minAgeNs: number;
   /** Symbolized frames of a stack, innermost first; only asked for stacks that are reported. */
   readonly frames: (stack: number) => readonly Frame[];
+  /** Why frames of a stack are missing; undefined where none is. */
+  readonly truncated?: (stack: number) => string | undefined;
   /**
    * One byte per page of the ranges, in order: 1 where the page is present now. Absent, or
    * undefined as a result, when the target is gone and nobody can say.

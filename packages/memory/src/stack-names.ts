@@ -5,9 +5,15 @@
  */
 import type { Frame } from './observation.js';
 
-/** The function that called the allocator, or a phrase when its frame is not known. */
+/** The C library's own code, which allocates on somebody's behalf: strdup, fopen, asprintf. */
+function isLibrary(frame: Frame): boolean {
+  return /\/(libc[.-]|ld-musl|libstdc\+\+)/.test(frame.module);
+}
+
+/** The function that made somebody allocate, or a phrase when its frame is not known. */
 export function callerOf(frames: readonly Frame[]): string {
-  const first = frames.find(frame => frame.kind === 'c') ?? frames[0];
+  const c = frames.filter(frame => frame.kind === 'c' && !isPlumbing(frame.function));
+  const first = c.find(frame => !isLibrary(frame)) ?? c[0] ?? frames[0];
   return first?.function ?? 'code whose stack is not known';
 }
 

@@ -168,7 +168,7 @@ int alloc_enter(struct pt_regs *ctx)
 	read_arguments(ctx, call);
 	thread = sonde_thread_in_c();
 	call->goid = thread ? thread->goid : 0;
-	call->stack = sonde_stack_in_c(sonde_caller(&regs), thread);
+	call->stack = sonde_stack_of_c(&regs, ctx, thread);
 	/* Between here and the return another thread may get the old address. */
 	call->old_known = false;
 	if (aggregating() && call->old_address)

@@ -159,6 +159,7 @@ function reportStack(it: StackFinding): ReportStack {
     held: it.series.atNs.map((at, row) => [seconds(at), it.series.value[row]!] as const),
     why: it.why,
     frames: it.frames.map(reportFrame),
+    truncated: it.truncated ?? null,
   };
 }
 

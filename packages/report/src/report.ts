@@ -94,6 +94,8 @@ export interface ReportStack {
   readonly held: readonly (readonly [atSeconds: number, bytes: number])[];
   readonly why: string;
   readonly frames: readonly ReportFrame[];
+  /** Why frames are missing; null where none is. */
+  readonly truncated: string | null;
 }
 
 /** One attach point as it was in this trace. */

@@ -20,6 +20,7 @@ export function drawSuspect(
   it: ReportStack,
   place: string,
   minAgeSeconds: number,
+  rawStacks: boolean,
 ): void {
   const { paint } = screen;
   const facts = [
@@ -36,7 +37,8 @@ export function drawSuspect(
   if (it.allocs !== null) row(screen, 'blocks', callWords(it));
   row(screen, 'memory', memoryWords(it));
   if (it.touch !== null) row(screen, 'touched by', touchWords(it));
-  drawFrames(screen, it.frames);
+  drawFrames(screen, rawStacks ? it.frames : foldGlue(it.frames));
+  if (it.truncated !== null) row(screen, 'truncated', it.truncated);
 }
 
 function row(screen: Screen, label: string, text: string): void {
@@ -80,7 +82,7 @@ function memoryWords(it: ReportStack): string {
 
 function touchWords(it: ReportStack): string {
   const touch = it.touch!;
-  const user = touch.frames.filter(frame => frame.kind !== 'kernel');
+  const user = foldGlue(touch.frames.filter(frame => frame.kind !== 'kernel'));
   const named = user.find(frame => !/\/libc[.-]/.test(frame.module)) ?? user[0];
   const who = named === undefined ? 'a stack that is not known' : named.function;
   const share =
@@ -89,6 +91,16 @@ function touchWords(it: ReportStack): string {
   const when =
     delay < 1e-6 ? 'within the allocation' : `${formatDuration(delay * 1e9)} after the allocation`;
   return `${who}${share}, typically ${when}`;
+}
+
+/**
+ * Without the frames that cgo and the runtime put between C and Go, which nobody wrote; those of a
+ * stack that holds nothing else stay.
+ */
+function foldGlue(frames: readonly ReportFrame[]): readonly ReportFrame[] {
+  const crossing = /^(_cgo_|x_cgo_|runtime\.(cgocall|asmcgocall|systemstack)|.*\._Cfunc_)/;
+  const written = frames.filter(frame => !crossing.test(frame.function));
+  return written.length === 0 ? frames : written;
 }
 
 /** Frames innermost first; C and Go told apart by a word, not only by colour. */

@@ -31,7 +31,6 @@ t.test('the page of a leak, 80 columns', async t => {
     '  touched by leak_node, typically 4 µs after the allocation',
     '  stack      C   leak_node               c/leak.c:42',
     '             C   grow_list (inlined)     c/leak.c:60',
-    '             Go  main._Cfunc_leak_node   srv/app',
     '             Go  main.handle             src/main.go:30',
     '             Go  net/http.(*conn).serve  http/server.go:2092',
     '',
@@ -69,6 +68,14 @@ t.test('the page of a leak, 80 columns', async t => {
     '    freed during it',
     '',
   ]);
+});
+
+t.test('frames of cgo are folded, unless raw stacks are wanted', async t => {
+  const report = buildReport(sampleInput());
+  const folded = writeText(report, { width: 80, colour: false });
+  t.notMatch(folded, /_Cfunc_/);
+  const raw = writeText(report, { width: 80, colour: false, rawStacks: true });
+  t.match(raw, /Go {2}main\._Cfunc_leak_node/);
 });
 
 t.test('no line is wider than the terminal', async t => {

@@ -20,14 +20,20 @@ const TITLES: Readonly<Record<string, string>> = {
   unexplained: 'UNEXPLAINED',
 };
 
+/** How the page is drawn. */
+export interface TextOptions extends ScreenOptions {
+  /** Show the frames of cgo and the runtime between C and Go too. Default false. */
+  readonly rawStacks?: boolean;
+}
+
 /** Writes the page; ends with a newline. */
-export function writeText(report: Report, options: ScreenOptions): string {
+export function writeText(report: Report, options: TextOptions): string {
   const screen = new Screen(options);
   drawTarget(screen, report);
   drawVerdict(screen, report);
   report.suspects.slice(0, SUSPECTS_MAX).forEach((it, index) => {
     const place = `${index + 1} of ${report.suspects.length}`;
-    drawSuspect(screen, it, place, report.window.minAgeSeconds);
+    drawSuspect(screen, it, place, report.window.minAgeSeconds, options.rawStacks === true);
   });
   if (report.suspects.length > SUSPECTS_MAX) {
     screen.line();

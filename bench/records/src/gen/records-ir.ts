@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash ae99314152c7c969eeacf9583615b085. */
+/** Evaluated from the schema; hash 305b6d3673370510b5efc21717b2cc87. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'records',
@@ -193,7 +193,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 208,
+    sizeBytes: 216,
     alignBytes: 8,
     fields: [
       {
@@ -214,7 +214,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 184,
+        sizeBytes: 192,
       },
       {
         name: 'mode',
@@ -224,7 +224,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 200,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -234,11 +234,11 @@ export const ir: ProbeIr = {
           kind: 'bytes',
           bytes: 4,
         },
-        offsetBytes: 204,
+        offsetBytes: 212,
         sizeBytes: 4,
         padding: true,
       },
     ],
   },
-  hash: 'ae99314152c7c969eeacf9583615b085',
+  hash: '305b6d3673370510b5efc21717b2cc87',
 };

@@ -21,12 +21,12 @@
  *   52..55  kind     __u32
  *   56..63  goid     __u64, goid
  *
- * struct records_config: 208 bytes, aligned to 8
+ * struct records_config: 216 bytes, aligned to 8
  *   bytes     field        type
  *   0..15     schema_hash  __u8[16]
- *   16..199   target       struct sonde_target
- *   200..203  mode         __u32
- *   204..207  (padding)
+ *   16..207   target       struct sonde_target
+ *   208..211  mode         __u32
+ *   212..215  (padding)
  *
  */
 #ifndef RECORDS_BPF_H
@@ -105,19 +105,19 @@ struct records_config {
 	__u32 mode;
 	__u8 pad0[4];
 };
-SONDE_ASSERT_SIZE(struct records_config, 208);
+SONDE_ASSERT_SIZE(struct records_config, 216);
 SONDE_ASSERT_FIELD(struct records_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct records_config, target, 16, 184);
-SONDE_ASSERT_FIELD(struct records_config, mode, 200, 4);
-SONDE_ASSERT_FIELD(struct records_config, pad0, 204, 4);
+SONDE_ASSERT_FIELD(struct records_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct records_config, mode, 208, 4);
+SONDE_ASSERT_FIELD(struct records_config, pad0, 212, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct records_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0xae, 0x99, 0x31, 0x41, 0x52, 0xc7, 0xc9, 0x69,
-		0xee, 0xac, 0xf9, 0x58, 0x36, 0x15, 0xb0, 0x85,
+		0x30, 0x5b, 0x6d, 0x36, 0x73, 0x37, 0x05, 0x10,
+		0xb5, 0xef, 0xc2, 0x17, 0x17, 0xb2, 0xcc, 0x87,
 	},
 };
 

@@ -11,7 +11,7 @@
  *   4..7    size      __u32
  *   8..15   ktime_ns  __u64
  *
- * struct sonde_target: 184 bytes, aligned to 8
+ * struct sonde_target: 192 bytes, aligned to 8
  *   bytes     field                 type
  *   0..3      tgid                  __u32
  *   4..7      has_cookie            __u32
@@ -40,22 +40,40 @@
  *   112..119  go_text_end           __u64
  *   120..127  ring_wakeup_bytes     __u64
  *   128..131  freed_span_type_heap  __u32
- *   132..135  freed_span_type_mask  __u32
- *   136..139  sample_object_arg     __u32
- *   140..143  special_kind          __u32
- *   144..147  special_kind_profile  __u32
- *   148..151  specialised_bytes     __u32
- *   152..159  numgc                 __u64
- *   160..163  callback_pc           __u32
- *   164..167  callback_frame        __u32
- *   168..175  switch_start          __u64
- *   176..183  switch_end            __u64
+ *   132..135  whole_stacks          __u32
+ *   136..139  freed_span_type_mask  __u32
+ *   140..143  sample_object_arg     __u32
+ *   144..147  special_kind          __u32
+ *   148..151  special_kind_profile  __u32
+ *   152..155  specialised_bytes     __u32
+ *   156..159  (padding)
+ *   160..167  numgc                 __u64
+ *   168..171  callback_pc           __u32
+ *   172..175  callback_frame        __u32
+ *   176..183  switch_start          __u64
+ *   184..191  switch_end            __u64
  *
  * struct sonde_stack: 504 bytes, aligned to 8
- *   bytes   field   type
- *   0..3    count   __u32
- *   4..7    flags   __u32
- *   8..503  pc      __u64[62]
+ *   bytes    field   type
+ *   0..3     count   __u32
+ *   4..7     flags   __u32
+ *   8..15    next    __u64
+ *   16..503  pc      __u64[61]
+ *
+ * struct sonde_stack_copy: 328 bytes, aligned to 8
+ *   bytes    field          type
+ *   0..1     event          __u16
+ *   2..3     flags          __u16
+ *   4..7     size           __u32
+ *   8..15    ktime_ns       __u64
+ *   16..23   id             __u64
+ *   24..31   missing        __u64
+ *   32..39   go_stack       __u64
+ *   40..47   pc             __u64
+ *   48..55   stack_pointer  __u64
+ *   56..63   length_bytes   __u64
+ *   64..71   at_entry       __u64
+ *   72..327  registers      __u64[32]
  *
  */
 #ifndef SONDE_TYPES_BPF_H
@@ -78,7 +96,10 @@
 		       #type "." #field ": place")
 
 /* Frames that one entry of sonde_stacks holds. */
-#define SONDE_STACK_FRAMES_MAX 62
+#define SONDE_STACK_FRAMES_MAX 61
+
+/* Events from this number on belong to the framework and not to a probe. */
+#define SONDE_FRAMEWORK_EVENTS 65280
 
 /* Entries of the per-CPU array sonde_losses. */
 #define SONDE_LOSS_SLOTS 16
@@ -165,6 +186,8 @@ struct sonde_target {
 	__u64 ring_wakeup_bytes;
 	/* value of spanAllocType for heap spans */
 	__u32 freed_span_type_heap;
+	/* 1 where stacks of C code are unwound by the rules of sonde_rules */
+	__u32 whole_stacks;
 	/* which bits of the argument of freeSpanLocked hold that value */
 	__u32 freed_span_type_mask;
 	/* which argument of mProf_Malloc is the object; its size comes next */
@@ -175,6 +198,7 @@ struct sonde_target {
 	__u32 special_kind_profile;
 	/* largest object that a specialised mallocgc serves; 0: there is none */
 	__u32 specialised_bytes;
+	__u8 pad1[4];
 	/* runtime.memstats.numgc in the running process; 0: not known */
 	__u64 numgc;
 	/* at a frame of cgocallback: where the PC of the outer Go code is kept */
@@ -186,7 +210,7 @@ struct sonde_target {
 	/* first byte after it */
 	__u64 switch_end;
 };
-SONDE_ASSERT_SIZE(struct sonde_target, 184);
+SONDE_ASSERT_SIZE(struct sonde_target, 192);
 SONDE_ASSERT_FIELD(struct sonde_target, tgid, 0, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, has_cookie, 4, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, pidns_dev, 8, 8);
@@ -214,16 +238,18 @@ SONDE_ASSERT_FIELD(struct sonde_target, go_text_start, 104, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, go_text_end, 112, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, ring_wakeup_bytes, 120, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_heap, 128, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_mask, 132, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, sample_object_arg, 136, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, special_kind, 140, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, special_kind_profile, 144, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, specialised_bytes, 148, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, numgc, 152, 8);
-SONDE_ASSERT_FIELD(struct sonde_target, callback_pc, 160, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, callback_frame, 164, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, switch_start, 168, 8);
-SONDE_ASSERT_FIELD(struct sonde_target, switch_end, 176, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, whole_stacks, 132, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_mask, 136, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, sample_object_arg, 140, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, special_kind, 144, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, special_kind_profile, 148, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, specialised_bytes, 152, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, pad1, 156, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, numgc, 160, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, callback_pc, 168, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, callback_frame, 172, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, switch_start, 176, 8);
+SONDE_ASSERT_FIELD(struct sonde_target, switch_end, 184, 8);
 
 /* One entry of sonde_stacks: return addresses, innermost first. */
 struct sonde_stack {
@@ -231,16 +257,60 @@ struct sonde_stack {
 	__u32 count;
 	/*
 	 * 1: more frames than fit, 2: a read failed and the outer frames are missing, 4: so are
-	 * those beyond a callback from C
+	 * those beyond a callback from C, 8: so are those beyond code without unwind data
 	 */
 	__u32 flags;
+	/* the stack that continues behind the last frame: Go below C; 0: none */
+	__u64 next;
 	/* return addresses, innermost first */
-	__u64 pc[62];
+	__u64 pc[61];
 };
 SONDE_ASSERT_SIZE(struct sonde_stack, 504);
 SONDE_ASSERT_FIELD(struct sonde_stack, count, 0, 4);
 SONDE_ASSERT_FIELD(struct sonde_stack, flags, 4, 4);
-SONDE_ASSERT_FIELD(struct sonde_stack, pc, 8, 496);
+SONDE_ASSERT_FIELD(struct sonde_stack, next, 8, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack, pc, 16, 488);
+
+/* A stack that no rule could unwind: registers, and behind this struct the copied bytes. */
+struct sonde_stack_copy {
+	/* FRAMEWORK_EVENTS */
+	__u16 event;
+	/* reserved, 0 */
+	__u16 flags;
+	/* bytes of the whole record */
+	__u32 size;
+	/* when the record was made */
+	__u64 ktime_ns;
+	/* provisional id under which events refer to it; bit 63 is set */
+	__u64 id;
+	/* return address for which there was no rule; bit 63: the exact address */
+	__u64 missing;
+	/* the Go stack that called into C, 0 if none did */
+	__u64 go_stack;
+	/* where the thread was */
+	__u64 pc;
+	/* address of the first copied byte */
+	__u64 stack_pointer;
+	/* copied bytes that are valid */
+	__u64 length_bytes;
+	/* 1 at the first instruction of a function, where no frame is set up yet */
+	__u64 at_entry;
+	/* register values */
+	__u64 registers[32];
+};
+SONDE_ASSERT_SIZE(struct sonde_stack_copy, 328);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, event, 0, 2);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, flags, 2, 2);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, size, 4, 4);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, ktime_ns, 8, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, id, 16, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, missing, 24, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, go_stack, 32, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, pc, 40, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, stack_pointer, 48, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, length_bytes, 56, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, at_entry, 64, 8);
+SONDE_ASSERT_FIELD(struct sonde_stack_copy, registers, 72, 256);
 
 #ifdef __bpf__
 

@@ -68,6 +68,7 @@ const LIBBPF_DECLARATIONS = {
   bpf_map__key_size: 'uint32 bpf_map__key_size(void *map)',
   bpf_map__value_size: 'uint32 bpf_map__value_size(void *map)',
   bpf_map__max_entries: 'uint32 bpf_map__max_entries(void *map)',
+  bpf_map__map_flags: 'uint32 bpf_map__map_flags(void *map)',
   bpf_map__set_max_entries: 'int bpf_map__set_max_entries(void *map, uint32 n)',
   bpf_map__reuse_fd: 'int bpf_map__reuse_fd(void *map, int fd)',
   bpf_map__initial_value: 'void *bpf_map__initial_value(void *map, _Out_ size_t *size)',

@@ -24,7 +24,13 @@ export interface MapShape {
   readonly keyBytes: number;
   readonly valueBytes: number;
   readonly maxEntries: number;
+  /** `BPF_F_*` of the map's creation; 0 when left out. */
+  readonly flags?: number;
 }
+
+/** `struct bpf_map_create_opts` of libbpf (bpf.h): bytes of it up to map_ifindex, place of flags. */
+const CREATE_OPTIONS_BYTES = 48;
+const CREATE_FLAGS = 28;
 
 /** A map that exists, with its shape. */
 export interface MapHandle extends MapShape {
@@ -69,8 +75,12 @@ export function valueStride(map: MapShape): number {
 
 /** Creates a map and returns its handle, to be closed by the caller. Throws SystemCallError. */
 export function createMap(shape: MapShape): MapHandle {
-  const { type, name, keyBytes, valueBytes, maxEntries } = shape;
-  const fd = Number(libbpf().bpf_map_create(type, name, keyBytes, valueBytes, maxEntries, null));
+  const { type, name, keyBytes, valueBytes, maxEntries, flags = 0 } = shape;
+  const options = new DataView(new ArrayBuffer(CREATE_OPTIONS_BYTES));
+  options.setBigUint64(0, BigInt(CREATE_OPTIONS_BYTES), true);
+  options.setUint32(CREATE_FLAGS, flags, true);
+  const bytes = new Uint8Array(options.buffer);
+  const fd = Number(libbpf().bpf_map_create(type, name, keyBytes, valueBytes, maxEntries, bytes));
   if (fd < 0) throw new SystemCallError(`create map ${name} of ${maxEntries} entries`, -fd);
   return { ...shape, fd };
 }

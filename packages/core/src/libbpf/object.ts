@@ -154,6 +154,7 @@ export class BpfObject {
       keyBytes: Number(api.bpf_map__key_size(pointer)),
       valueBytes: Number(api.bpf_map__value_size(pointer)),
       maxEntries: Number(api.bpf_map__max_entries(pointer)),
+      flags: Number(api.bpf_map__map_flags(pointer)),
       fd: this.#state === 'loaded' ? Number(api.bpf_map__fd(pointer)) : -1,
     };
   }

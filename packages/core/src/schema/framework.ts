@@ -5,13 +5,19 @@
  * because an object and a loader that disagree about them must not meet.
  */
 import type { Fields } from './definition.js';
-import { address, array, ktimeNs, s64, u16, u32, u64 } from './field-types.js';
+import { address, array, ktimeNs, s64, stackId, u16, u32, u64 } from './field-types.js';
 import type { EnumIr, StructIr } from './ir.js';
 import { layoutStruct } from './layout.js';
 import { TypeTable } from './type-table.js';
 
 /** Frames that one entry of `sonde_stacks` can hold; more sets STACK_TRUNCATED in its flags. */
-export const STACK_FRAMES_MAX = 62;
+export const STACK_FRAMES_MAX = 61;
+
+/** Registers of a stack copy: DWARF numbers 0 to 16 on x86_64, 0 to 31 on arm64. */
+export const COPIED_REGISTERS = 32;
+
+/** Events from this number on belong to the framework and not to a probe. */
+export const FRAMEWORK_EVENTS = 0xff00;
 
 const NOWHERE = { position: () => undefined };
 const TABLE = new TypeTable({ name: 'sonde', about: '', events: {}, attach: [] }, NOWHERE);
@@ -65,6 +71,7 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
     goTextEnd: address('first byte after the Go text'),
     ringWakeupBytes: u64('unread bytes from which a submit wakes the reader', { unit: 'bytes' }),
     freedSpanTypeHeap: u32('value of spanAllocType for heap spans'),
+    wholeStacks: u32('1 where stacks of C code are unwound by the rules of sonde_rules'),
     freedSpanTypeMask: u32('which bits of the argument of freeSpanLocked hold that value'),
     sampleObjectArg: u32('which argument of mProf_Malloc is the object; its size comes next'),
     specialKind: u32('offset of runtime.special.kind', { unit: 'bytes' }),
@@ -94,9 +101,30 @@ export const SONDE_STACK: StructIr = frameworkStruct(
     count: u32('valid entries of pc, written last; 0 while they are filled in', { unit: 'count' }),
     flags: u32(
       '1: more frames than fit, 2: a read failed and the outer frames are missing, ' +
-        '4: so are those beyond a callback from C',
+        '4: so are those beyond a callback from C, 8: so are those beyond code without unwind data',
     ),
+    next: stackId('the stack that continues behind the last frame: Go below C; 0: none'),
     pc: array(address(), STACK_FRAMES_MAX, 'return addresses, innermost first'),
+  },
+);
+
+/** A record with a thread's registers; the copied part of its stack follows. */
+export const SONDE_STACK_COPY: StructIr = frameworkStruct(
+  'sondeStackCopy',
+  'A stack that no rule could unwind: registers, and behind this struct the copied bytes.',
+  {
+    event: u16('FRAMEWORK_EVENTS'),
+    flags: u16('reserved, 0'),
+    size: u32('bytes of the whole record', { unit: 'bytes' }),
+    ktimeNs: ktimeNs('when the record was made'),
+    id: stackId('provisional id under which events refer to it; bit 63 is set'),
+    missing: address('return address for which there was no rule; bit 63: the exact address'),
+    goStack: stackId('the Go stack that called into C, 0 if none did'),
+    pc: address('where the thread was'),
+    stackPointer: address('address of the first copied byte'),
+    lengthBytes: u64('copied bytes that are valid', { unit: 'bytes' }),
+    atEntry: u64('1 at the first instruction of a function, where no frame is set up yet'),
+    registers: array(u64('value by DWARF number'), COPIED_REGISTERS, 'register values'),
   },
 );
 
@@ -120,7 +148,12 @@ export const SONDE_LOSS: EnumIr = {
 export const LOSS_SLOTS = 16;
 
 /** All structs of the framework, dependencies first; no schema may declare these names. */
-export const FRAMEWORK_STRUCTS: readonly StructIr[] = [SONDE_HEADER, SONDE_TARGET, SONDE_STACK];
+export const FRAMEWORK_STRUCTS: readonly StructIr[] = [
+  SONDE_HEADER,
+  SONDE_TARGET,
+  SONDE_STACK,
+  SONDE_STACK_COPY,
+];
 
 /** The last field of every config struct. */
 export const MODE_FIELD = u32('how the probe reports: 0 stream, 1 aggregate');

@@ -4,7 +4,8 @@
  * silence and never decoded.
  */
 import { UsageError } from '../errors.js';
-import type { ProbeIr } from '../schema/index.js';
+import { FRAMEWORK_EVENTS, type ProbeIr } from '../schema/index.js';
+import type { RecordHandler } from '../ringbuf/index.js';
 import type { AnyEventHandler, EventHandler } from './session-types.js';
 
 /** Event numbers per probe: the high byte says which probe, the low byte which event. */
@@ -29,6 +30,7 @@ export class RecordRouter {
   readonly #probes: ProbeRoutes[] = [];
   #any: readonly AnyEventHandler[] = [];
   #unknown = 0;
+  #copies: RecordHandler | undefined;
 
   /** Adds a probe and returns the number of its first event. */
   add(ir: ProbeIr): number {
@@ -61,6 +63,11 @@ export class RecordRouter {
     this.#any = [...this.#any, handler];
   }
 
+  /** Sets who takes the framework's own records: copies of stacks. */
+  onStackCopy(handler: RecordHandler): void {
+    this.#copies = handler;
+  }
+
   /** Records of this probe's numbers that no event of its schema fits. */
   malformed(probe: string): number {
     return this.#probes.find(each => each.name === probe)?.malformed ?? 0;
@@ -78,6 +85,10 @@ export class RecordRouter {
       return;
     }
     const number = view.getUint16(offset, true);
+    if (number === FRAMEWORK_EVENTS && this.#copies !== undefined) {
+      this.#copies(view, offset, sizeBytes);
+      return;
+    }
     const probe = this.#probes[number >>> 8];
     if (probe === undefined) {
       this.#unknown++;

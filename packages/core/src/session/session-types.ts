@@ -8,6 +8,7 @@ import type { MapRows } from '../libbpf/index.js';
 import type { AttachIr, AttachPointIr } from '../schema/index.js';
 import type { AttachLocation, Target, TargetInfo } from '../target/index.js';
 import type { CostClass } from './calibration.js';
+import type { ReadStack } from './stack-reader.js';
 
 /** What the session needs of a target; tests make their own, everyone else has a {@link Target}. */
 export type SessionTarget = Pick<Target, 'config' | 'cpuNs' | 'close'> & {
@@ -39,6 +40,8 @@ export interface SessionOptions {
   readonly probes: readonly ProbeRequest[];
   /** Size of the ring, a power of two and at least a page. Default 8 MiB. */
   readonly ringBytes?: number;
+  /** False: no unwinding of C code, only its innermost frame. Default true. */
+  readonly wholeStacks?: boolean;
   /** Distinct stacks that can be kept. Default: what the objects declare. */
   readonly stacksMax?: number;
   /** Entries of the probes' maps by the map's name, e.g. for a small guest. */
@@ -161,6 +164,18 @@ export type AnyEventHandler = (
   offset: number,
 ) => void;
 
+/** What it took to unwind C code. */
+export interface UnwindCounts {
+  /** Stacks that were copied because an address had no rule yet. */
+  readonly copies: number;
+  /** Rules in the kernel's table. */
+  readonly rules: number;
+  /** Rules for which the table had no room. */
+  readonly rulesLeftOut: number;
+  /** How often all rules were forgotten because code was unmapped. */
+  readonly forgotten: number;
+}
+
 /** A running, or ended, trace. */
 export interface Session<T extends SessionTarget = Target> {
   readonly target: T['info'];
@@ -177,6 +192,15 @@ export interface Session<T extends SessionTarget = Target> {
   readMap(probe: string, map: string): MapRows;
   /** A stack's program counters, innermost first; [] when unknown. Possible until close(). */
   stack(id: bigint): readonly bigint[];
+  /** The same, with the reason where frames are missing. */
+  readStack(id: bigint): ReadStack;
+  /**
+   * The id under which the same stack is known once it can be unwound in the kernel. Ids of the
+   * first hits differ from it: bit 63 is set. For ids out of maps drain the ring before.
+   */
+  canonicalStack(id: bigint): bigint;
+  /** What unwinding of C code needed; undefined where it is off. */
+  unwinding(): UnwindCounts | undefined;
   /** Reads hits and losses from BPF. */
   refresh(): void;
   losses(): Losses;

@@ -4,6 +4,15 @@
  */
 import { lookupMap, valueStride, type MapHandle } from '../libbpf/index.js';
 import { SONDE_STACK, STACK_FRAMES_MAX } from '../schema/index.js';
+import type { WholeStacks } from './whole-stacks.js';
+
+/** A stack's addresses, and why they are not all. */
+export interface ReadStack {
+  /** Program counters, innermost first. */
+  readonly pcs: readonly bigint[];
+  /** Why frames are missing; absent where none is. */
+  readonly truncated?: string;
+}
 
 function offsetOf(field: string): number {
   return SONDE_STACK.fields.find(each => each.name === field)?.offsetBytes ?? 0;
@@ -12,28 +21,69 @@ function offsetOf(field: string): number {
 const COUNT = offsetOf('count');
 const PC = offsetOf('pc');
 
+const FLAGS = offsetOf('flags');
+const NEXT = offsetOf('next');
+
+/** What `sondeStack.flags` says. */
+const FLAG_REASONS = [
+  [1, `more than ${STACK_FRAMES_MAX} frames`],
+  [2, 'memory of the stack could not be read'],
+  [4, 'the Go code beyond a callback from C is not known'],
+  [8, 'code without unwind data'],
+] as const;
+
+/** One entry: C or Go frames, and the id of those behind them. */
+type StackPart = ReadStack & { readonly next: bigint };
+
+const NOTHING: ReadStack = { pcs: [] };
+
 /** Looks stacks up, each once. */
 export class StackReader {
   readonly #map: MapHandle | undefined;
-  readonly #seen = new Map<bigint, readonly bigint[]>();
+  readonly #whole: WholeStacks | undefined;
+  readonly #seen = new Map<bigint, StackPart>();
 
-  constructor(map: MapHandle | undefined) {
+  /** `whole` knows the stacks that user space unwound. */
+  constructor(map: MapHandle | undefined, whole?: WholeStacks) {
     this.#map = map;
+    this.#whole = whole;
   }
 
-  /** Program counters, innermost first; [] for 0 and for an id that the map does not hold. */
-  stack(id: bigint): readonly bigint[] {
-    if (id === 0n || this.#map === undefined) return [];
+  /** Program counters, innermost first; none for 0 and for an id that nobody knows. */
+  stack(id: bigint): ReadStack {
+    const first = this.#part(id);
+    if (first === undefined) return NOTHING;
+    const outer = first.next === 0n ? undefined : this.#part(first.next);
+    if (outer === undefined) return first;
+    const truncated = first.truncated ?? outer.truncated;
+    return {
+      pcs: [...first.pcs, ...outer.pcs],
+      ...(truncated !== undefined && { truncated }),
+    };
+  }
+
+  #part(id: bigint): StackPart | undefined {
+    if (id === 0n) return undefined;
+    const copied = this.#whole?.stack(id);
+    if (copied !== undefined) return copied;
     const known = this.#seen.get(id);
-    if (known !== undefined) return known;
+    return known ?? this.#read(id);
+  }
+
+  #read(id: bigint): StackPart | undefined {
+    if (this.#map === undefined) return undefined;
     const value = new Uint8Array(valueStride(this.#map));
-    if (!lookupMap(this.#map, new BigUint64Array([id]), value)) return [];
+    if (!lookupMap(this.#map, new BigUint64Array([id]), value)) return undefined;
     const view = new DataView(value.buffer);
     const count = Math.min(view.getUint32(COUNT, true), STACK_FRAMES_MAX);
-    const pcs: bigint[] = [];
-    for (let i = 0; i < count; i++) pcs.push(view.getBigUint64(PC + 8 * i, true));
     // A count of 0 means that the probe is still writing: ask again next time.
-    if (count > 0) this.#seen.set(id, pcs);
-    return pcs;
+    if (count === 0) return undefined;
+    const pcs = Array.from({ length: count }, (_, i) => view.getBigUint64(PC + 8 * i, true));
+    const flags = view.getUint32(FLAGS, true);
+    const reason = FLAG_REASONS.find(([bit]) => (flags & bit) !== 0)?.[1];
+    const next = view.getBigUint64(NEXT, true);
+    const read = { pcs, next, ...(reason !== undefined && { truncated: reason }) };
+    this.#seen.set(id, read);
+    return read;
   }
 }

@@ -24,6 +24,8 @@ export interface ProbeSurroundings {
   /** Sizes of the shared maps; undefined for what the object declares. */
   readonly sharedSizes: Readonly<Record<string, number | undefined>>;
   readonly mapEntries: Readonly<Record<string, number>>;
+  /** Whether probes unwind C code. */
+  readonly wholeStacks: boolean;
   /** Unread bytes from which probes wake the reader. */
   readonly wakeupBytes: number;
 }
@@ -34,6 +36,7 @@ function targetConfig(around: ProbeSurroundings, eventBase: number): TargetConfi
     hasCookie: around.features.has('cookies') ? 1 : 0,
     eventBase,
     ringWakeupBytes: around.wakeupBytes,
+    wholeStacks: around.wholeStacks ? 1 : 0,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 2a7af1311f84165a76249fe39eb967b9. */
+/** Evaluated from the schema; hash 3bbbdbbb5ee278143d0a8b2a7c22cfc5. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'cgo-malloc',
@@ -1269,7 +1269,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 224,
+    sizeBytes: 232,
     alignBytes: 8,
     fields: [
       {
@@ -1290,7 +1290,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 184,
+        sizeBytes: 192,
       },
       {
         name: 'maxLive',
@@ -1300,7 +1300,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 200,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -1311,7 +1311,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 204,
+        offsetBytes: 212,
         sizeBytes: 4,
       },
       {
@@ -1322,7 +1322,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 208,
+        offsetBytes: 216,
         sizeBytes: 4,
       },
       {
@@ -1334,7 +1334,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 212,
+        offsetBytes: 220,
         sizeBytes: 4,
       },
       {
@@ -1345,7 +1345,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 216,
+        offsetBytes: 224,
         sizeBytes: 4,
       },
       {
@@ -1355,11 +1355,11 @@ export const ir: ProbeIr = {
           kind: 'bytes',
           bytes: 4,
         },
-        offsetBytes: 220,
+        offsetBytes: 228,
         sizeBytes: 4,
         padding: true,
       },
     ],
   },
-  hash: '2a7af1311f84165a76249fe39eb967b9',
+  hash: '3bbbdbbb5ee278143d0a8b2a7c22cfc5',
 };

@@ -93,16 +93,16 @@
  *   76      allocator     __u8, enum cgo_malloc_allocator
  *   77..79  (padding)
  *
- * struct cgo_malloc_config: 224 bytes, aligned to 8
+ * struct cgo_malloc_config: 232 bytes, aligned to 8
  *   bytes     field         type
  *   0..15     schema_hash   __u8[16]
- *   16..199   target        struct sonde_target
- *   200..203  max_live      __u32
- *   204..207  max_stacks    __u32
- *   208..211  max_threads   __u32
- *   212..215  glibc_chunks  __u32
- *   216..219  mode          __u32
- *   220..223  (padding)
+ *   16..207   target        struct sonde_target
+ *   208..211  max_live      __u32
+ *   212..215  max_stacks    __u32
+ *   216..219  max_threads   __u32
+ *   220..223  glibc_chunks  __u32
+ *   224..227  mode          __u32
+ *   228..231  (padding)
  *
  */
 #ifndef CGO_MALLOC_BPF_H
@@ -421,23 +421,23 @@ struct cgo_malloc_config {
 	__u32 mode;
 	__u8 pad0[4];
 };
-SONDE_ASSERT_SIZE(struct cgo_malloc_config, 224);
+SONDE_ASSERT_SIZE(struct cgo_malloc_config, 232);
 SONDE_ASSERT_FIELD(struct cgo_malloc_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, target, 16, 184);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_live, 200, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_stacks, 204, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_threads, 208, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, glibc_chunks, 212, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, mode, 216, 4);
-SONDE_ASSERT_FIELD(struct cgo_malloc_config, pad0, 220, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_live, 208, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_stacks, 212, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, max_threads, 216, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, glibc_chunks, 220, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, mode, 224, 4);
+SONDE_ASSERT_FIELD(struct cgo_malloc_config, pad0, 228, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct cgo_malloc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x2a, 0x7a, 0xf1, 0x31, 0x1f, 0x84, 0x16, 0x5a,
-		0x76, 0x24, 0x9f, 0xe3, 0x9e, 0xb9, 0x67, 0xb9,
+		0x3b, 0xbb, 0xdb, 0xbb, 0x5e, 0xe2, 0x78, 0x14,
+		0x3d, 0x0a, 0x8b, 0x2a, 0x7c, 0x22, 0xcf, 0xc5,
 	},
 	.max_live = 262144,
 	.max_stacks = 16384,

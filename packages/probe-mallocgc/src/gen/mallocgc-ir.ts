@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash a7fee3ed49041a35d67fabaae39bd6ec. */
+/** Evaluated from the schema; hash 86893833c76cd84d44616da8f4589e94. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -1290,7 +1290,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 232,
+    sizeBytes: 240,
     alignBytes: 8,
     fields: [
       {
@@ -1311,7 +1311,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 184,
+        sizeBytes: 192,
       },
       {
         name: 'maxLive',
@@ -1321,7 +1321,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 200,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -1332,7 +1332,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 204,
+        offsetBytes: 212,
         sizeBytes: 4,
       },
       {
@@ -1343,7 +1343,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 208,
+        offsetBytes: 216,
         sizeBytes: 4,
       },
       {
@@ -1354,7 +1354,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 212,
+        offsetBytes: 220,
         sizeBytes: 4,
       },
       {
@@ -1365,7 +1365,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 216,
+        offsetBytes: 224,
         sizeBytes: 4,
       },
       {
@@ -1376,7 +1376,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 220,
+        offsetBytes: 228,
         sizeBytes: 4,
       },
       {
@@ -1387,7 +1387,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 224,
+        offsetBytes: 232,
         sizeBytes: 4,
       },
       {
@@ -1397,11 +1397,11 @@ export const ir: ProbeIr = {
           kind: 'bytes',
           bytes: 4,
         },
-        offsetBytes: 228,
+        offsetBytes: 236,
         sizeBytes: 4,
         padding: true,
       },
     ],
   },
-  hash: 'a7fee3ed49041a35d67fabaae39bd6ec',
+  hash: '86893833c76cd84d44616da8f4589e94',
 };

@@ -110,18 +110,18 @@
  *   32..35  tid         __u32, tid
  *   36..39  (padding)
  *
- * struct mallocgc_config: 232 bytes, aligned to 8
+ * struct mallocgc_config: 240 bytes, aligned to 8
  *   bytes     field        type
  *   0..15     schema_hash  __u8[16]
- *   16..199   target       struct sonde_target
- *   200..203  max_live     __u32
- *   204..207  max_stacks   __u32
- *   208..211  window_ms    __u32
- *   212..215  samples      __u32
- *   216..219  gc_cycles    __u32
- *   220..223  arenas       __u32
- *   224..227  mode         __u32
- *   228..231  (padding)
+ *   16..207   target       struct sonde_target
+ *   208..211  max_live     __u32
+ *   212..215  max_stacks   __u32
+ *   216..219  window_ms    __u32
+ *   220..223  samples      __u32
+ *   224..227  gc_cycles    __u32
+ *   228..231  arenas       __u32
+ *   232..235  mode         __u32
+ *   236..239  (padding)
  *
  */
 #ifndef MALLOCGC_BPF_H
@@ -469,25 +469,25 @@ struct mallocgc_config {
 	__u32 mode;
 	__u8 pad0[4];
 };
-SONDE_ASSERT_SIZE(struct mallocgc_config, 232);
+SONDE_ASSERT_SIZE(struct mallocgc_config, 240);
 SONDE_ASSERT_FIELD(struct mallocgc_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct mallocgc_config, target, 16, 184);
-SONDE_ASSERT_FIELD(struct mallocgc_config, max_live, 200, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, max_stacks, 204, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, window_ms, 208, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, samples, 212, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, gc_cycles, 216, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, arenas, 220, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, mode, 224, 4);
-SONDE_ASSERT_FIELD(struct mallocgc_config, pad0, 228, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct mallocgc_config, max_live, 208, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, max_stacks, 212, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, window_ms, 216, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, samples, 220, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, gc_cycles, 224, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, arenas, 228, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, mode, 232, 4);
+SONDE_ASSERT_FIELD(struct mallocgc_config, pad0, 236, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0xa7, 0xfe, 0xe3, 0xed, 0x49, 0x04, 0x1a, 0x35,
-		0xd6, 0x7f, 0xab, 0xaa, 0xe3, 0x9b, 0xd6, 0xec,
+		0x86, 0x89, 0x38, 0x33, 0xc7, 0x6c, 0xd8, 0x4d,
+		0x44, 0x61, 0x6d, 0xa8, 0xf4, 0x58, 0x9e, 0x94,
 	},
 	.max_live = 65536,
 	.max_stacks = 8192,

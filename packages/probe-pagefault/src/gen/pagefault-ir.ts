@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash d038d78db8409fa6404c393a9aed9151. */
+/** Evaluated from the schema; hash 5c61f6076c67544482818101d44283c8. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
@@ -511,7 +511,7 @@ export const ir: ProbeIr = {
     kind: 'struct',
     name: 'config',
     about: 'Everything that the loader sets before the programs are verified.',
-    sizeBytes: 216,
+    sizeBytes: 224,
     alignBytes: 8,
     fields: [
       {
@@ -532,7 +532,7 @@ export const ir: ProbeIr = {
           name: 'sondeTarget',
         },
         offsetBytes: 16,
-        sizeBytes: 184,
+        sizeBytes: 192,
       },
       {
         name: 'maxStacks',
@@ -542,7 +542,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 200,
+        offsetBytes: 208,
         sizeBytes: 4,
       },
       {
@@ -553,7 +553,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 204,
+        offsetBytes: 212,
         sizeBytes: 4,
       },
       {
@@ -564,7 +564,7 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'bytes',
         },
-        offsetBytes: 208,
+        offsetBytes: 216,
         sizeBytes: 4,
       },
       {
@@ -575,10 +575,10 @@ export const ir: ProbeIr = {
           scalar: 'u32',
           unit: 'none',
         },
-        offsetBytes: 212,
+        offsetBytes: 220,
         sizeBytes: 4,
       },
     ],
   },
-  hash: 'd038d78db8409fa6404c393a9aed9151',
+  hash: '5c61f6076c67544482818101d44283c8',
 };

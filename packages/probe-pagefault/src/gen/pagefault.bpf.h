@@ -42,14 +42,14 @@
  *   36      access     __u8, enum pagefault_access
  *   37..39  (padding)
  *
- * struct pagefault_config: 216 bytes, aligned to 8
+ * struct pagefault_config: 224 bytes, aligned to 8
  *   bytes     field        type
  *   0..15     schema_hash  __u8[16]
- *   16..199   target       struct sonde_target
- *   200..203  max_stacks   __u32
- *   204..207  max_pages    __u32
- *   208..211  page_bytes   __u32, bytes
- *   212..215  mode         __u32
+ *   16..207   target       struct sonde_target
+ *   208..211  max_stacks   __u32
+ *   212..215  max_pages    __u32
+ *   216..219  page_bytes   __u32, bytes
+ *   220..223  mode         __u32
  *
  */
 #ifndef PAGEFAULT_BPF_H
@@ -200,21 +200,21 @@ struct pagefault_config {
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
 };
-SONDE_ASSERT_SIZE(struct pagefault_config, 216);
+SONDE_ASSERT_SIZE(struct pagefault_config, 224);
 SONDE_ASSERT_FIELD(struct pagefault_config, schema_hash, 0, 16);
-SONDE_ASSERT_FIELD(struct pagefault_config, target, 16, 184);
-SONDE_ASSERT_FIELD(struct pagefault_config, max_stacks, 200, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, max_pages, 204, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, page_bytes, 208, 4);
-SONDE_ASSERT_FIELD(struct pagefault_config, mode, 212, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, target, 16, 192);
+SONDE_ASSERT_FIELD(struct pagefault_config, max_stacks, 208, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, max_pages, 212, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, page_bytes, 216, 4);
+SONDE_ASSERT_FIELD(struct pagefault_config, mode, 220, 4);
 
 #ifdef __bpf__
 
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct pagefault_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0xd0, 0x38, 0xd7, 0x8d, 0xb8, 0x40, 0x9f, 0xa6,
-		0x40, 0x4c, 0x39, 0x3a, 0x9a, 0xed, 0x91, 0x51,
+		0x5c, 0x61, 0xf6, 0x07, 0x6c, 0x67, 0x54, 0x44,
+		0x82, 0x81, 0x81, 0x01, 0xd4, 0x42, 0x83, 0xc8,
 	},
 	.max_stacks = 8192,
 	.max_pages = 131072,

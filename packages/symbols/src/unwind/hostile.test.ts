@@ -62,7 +62,7 @@ t.test('damaged sections of a real program', async test => {
       const address = text.address + (random.next().value % text.sizeBytes);
       const outcome = attempt(() => {
         const row = table.rowAt(address);
-        return row && packRule(elf.arch, row);
+        return row && packRule(elf.arch, row, false);
       });
       outcomes[outcome]++;
     }

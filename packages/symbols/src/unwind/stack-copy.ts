@@ -11,8 +11,10 @@ import { DWARF_REGISTERS, type RegisterRule, type UnwindRow } from './unwind-row
 export interface StackCopy {
   /** Values by DWARF register number, the program counter at `returnAddress` of x86-64's. */
   readonly registers: Float64Array;
-  /** Where the thread was; exact, not a return address. */
+  /** Where the thread was, or a return address: that of a call whose callee has no frame yet. */
   readonly pc: number;
+  /** True where `pc` is an instruction's own address. */
+  readonly exact: boolean;
   /** Address of the first byte of the copy. */
   readonly address: number;
   readonly bytes: Uint8Array;
@@ -26,7 +28,7 @@ export interface WalkEnd {
   readonly reason?: string;
 }
 
-/** Return addresses, innermost first, without `pc` itself. */
+/** Return addresses, innermost first; `pc` is the first of them where it is one. */
 export interface Walk {
   readonly addresses: readonly number[];
   readonly end: WalkEnd;
@@ -34,8 +36,11 @@ export interface Walk {
 
 /** What a walk needs to know of the process. */
 export interface WalkOptions {
-  /** The row at an address of the process; undefined where no code is described. */
-  rowAt(address: number): UnwindRow | undefined;
+  /**
+   * The row that holds at an address of the process; undefined where no code is described. A
+   * return address (not `exact`) stands for the call before it.
+   */
+  rowAt(address: number, exact: boolean): UnwindRow | undefined;
   /** True where the walk has arrived: Go code. Asked for every return address. */
   stopAt(address: number): boolean;
   readonly framesMax: number;
@@ -128,6 +133,26 @@ class Unwinder {
 const truncated = (reason: string): WalkEnd => ({ kind: 'truncated', reason });
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
+/** One step of a walk, or how the walk ends there. */
+function stepFrom(
+  unwinder: Unwinder,
+  pc: number,
+  exact: boolean,
+  options: WalkOptions,
+): { pc: number; exact: boolean } | WalkEnd {
+  try {
+    const row = options.rowAt(pc, exact);
+    if (row === undefined) return truncated(`no unwind data at ${hex(pc)}`);
+    const caller = unwinder.step(row);
+    if (caller === undefined || caller === 0) return { kind: 'start' };
+    if (Number.isNaN(caller)) return truncated('the stack goes on beyond what was copied');
+    return { pc: caller, exact: row.signal };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return truncated(`damaged unwind data at ${hex(pc)}: ${error.message}`);
+  }
+}
+
 /**
  * Walks a copied stack outwards. Never throws for what the copy holds: damaged or missing unwind
  * data ends the walk as truncated. Costs about 0.2 µs a frame with rows at hand.
@@ -136,29 +161,22 @@ export function unwindCopy(arch: Arch, copy: StackCopy, options: WalkOptions): W
   const { stackPointer } = DWARF_REGISTERS[arch];
   const unwinder = new Unwinder(arch, copy);
   const addresses: number[] = [];
-  const ended = (end: WalkEnd): Walk => ({ addresses, end });
-  let lookup = copy.pc;
-  while (addresses.length < options.framesMax) {
-    let pc: number | undefined;
-    const before = unwinder.registers[stackPointer]!;
-    let signal: boolean;
-    try {
-      const row = options.rowAt(lookup);
-      if (row === undefined) return ended(truncated(`no unwind data at ${hex(lookup)}`));
-      signal = row.signal;
-      pc = unwinder.step(row);
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      return ended(truncated(`damaged unwind data at ${hex(lookup)}: ${error.message}`));
+  let { pc, exact } = copy;
+  for (let first = true; ; first = false) {
+    if (!first || !exact) {
+      addresses.push(pc);
+      if (options.stopAt(pc)) return { addresses, end: { kind: 'stop' } };
     }
-    if (pc === undefined || pc === 0) return ended({ kind: 'start' });
-    if (Number.isNaN(pc)) return ended(truncated('the stack goes on beyond what was copied'));
-    const moved = unwinder.registers[stackPointer]! > before;
+    if (addresses.length >= options.framesMax) {
+      return { addresses, end: truncated(`more than ${options.framesMax} frames`) };
+    }
+    const before = unwinder.registers[stackPointer]!;
+    const next = stepFrom(unwinder, pc, exact, options);
+    if ('kind' in next) return { addresses, end: next };
     // Only a leaf's frame may be empty (arm64, before it has stored anything).
-    if (!moved && addresses.length > 0) return ended(truncated(`frame at ${hex(pc)} has no size`));
-    addresses.push(pc);
-    if (options.stopAt(pc)) return ended({ kind: 'stop' });
-    lookup = signal ? pc : pc - 1;
+    if (!first && !(unwinder.registers[stackPointer]! > before)) {
+      return { addresses, end: truncated(`frame of the caller at ${hex(next.pc)} has no size`) };
+    }
+    ({ pc, exact } = next);
   }
-  return ended(truncated(`more than ${options.framesMax} frames`));
 }

@@ -4,6 +4,7 @@
  * into a name, so that an argument that a convention does not have fails to compile.
  */
 import {
+  FRAMEWORK_EVENTS,
   LOSS_SLOTS,
   FRAMEWORK_STRUCTS,
   SONDE_LOSS,
@@ -44,6 +45,7 @@ export function printFrameworkHeader(): string {
       })),
     },
     framesMax: STACK_FRAMES_MAX,
+    frameworkEvents: FRAMEWORK_EVENTS,
     conventions: CALLING_CONVENTIONS.map((convention, index) => ({
       ...convention,
       directive: index === 0 ? '#if' : '#elif',

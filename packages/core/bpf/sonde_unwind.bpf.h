@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Whole stacks of C code without frame pointers: one copy of the stack into per-CPU memory, then a
+ * walk from return address to return address by rules that user space has put into `sonde_rules`.
+ * What a reader would get wrong: an address without a rule is not an error. The copy goes to user
+ * space under a provisional id, the walk ends there, and the next hit finds the rule.
+ *
+ * The loop calls no helper: a helper call costs more than a frame. Its memory is per CPU, and user
+ * probes may be preempted (since about Linux 6.0), so whoever uses it signs it with its thread and
+ * looks afterwards whether the signature is still its own.
+ */
+#ifndef SONDE_UNWIND_BPF_H
+#define SONDE_UNWIND_BPF_H
+
+#define SONDE_RULES 65536
+#define SONDE_RULE_TRIES 4
+
+/* Kinds of rules, the low three bits: packages/symbols/src/unwind/rule-word.ts. */
+enum sonde_rule_kind {
+	SONDE_RULE_MISSING = 0,
+	SONDE_RULE_STACK = 1,
+	SONDE_RULE_FRAME = 2,
+	SONDE_RULE_START = 3,
+	SONDE_RULE_USER = 4,
+	SONDE_RULE_NONE = 5,
+	SONDE_RULE_FRAME_MEMORY = 6,
+};
+
+/* The frame pointer's place: where it points itself, and when the caller's is not known. */
+#define SONDE_PLACE_AT_FRAME 0xfffe
+#define SONDE_PLACE_UNKNOWN 0xffff
+
+/* In keys of `sonde_rules`: the address is an instruction's own, not a return address. */
+#define SONDE_EXACT (1ULL << 63)
+/* In `sonde_stack.flags`: code without unwind data ended the walk. */
+#define SONDE_STACK_NO_UNWIND_DATA 8
+
+struct sonde_rule {
+	__u64 address;
+	__u64 rule;
+};
+
+struct sonde_rule_table {
+	struct sonde_rule slot[SONDE_RULES];
+};
+
+/* Return address → rule, filled by user space through a mapping of this memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sonde_rule_table);
+} sonde_rules SEC(".maps");
+
+#define SONDE_COPY_WORDS 2048
+#define SONDE_COPY_BYTES (8 * SONDE_COPY_WORDS)
+#define SONDE_PAGE_BYTES 4096
+
+/* One walk: where it starts, the copy that it reads, what it found. */
+struct sonde_walk {
+	/* Thread that uses this memory; another value afterwards means that both must start again. */
+	__u64 owner;
+	/* Number of the last provisional id of this CPU. */
+	__u64 sequence;
+	/* First copied address and number of valid words. */
+	__u64 base;
+	__u64 words;
+	/* End of the C stack, 0 where it is not known. */
+	__u64 hi;
+	/* State before the first step; `key` is a return address or an exact one. */
+	__u64 sp;
+	__u64 fp;
+	__u64 lr;
+	__u64 key;
+	/* After the walk: frames, flags for the entry, and the key without a rule, 0 for none. */
+	__u64 count;
+	__u64 flags;
+	__u64 missing;
+	__u64 pc[SONDE_STACK_FRAMES_MAX + 3];
+	__u64 word[SONDE_COPY_WORDS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sonde_walk);
+} sonde_walks SEC(".maps");
+
+#define SONDE_KEEP_HERE(x) asm volatile("" : "+r"(x))
+
+/* The rule of a key; 0 where there is none. Open addressing: user space leaves no other gaps. */
+static __always_inline __u64 sonde_rule_of(const struct sonde_rule_table *rules, __u64 key)
+{
+	__u64 first = (key * 0x9E3779B97F4A7C15ULL) >> 48;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < SONDE_RULE_TRIES; i++) {
+		__u64 index = first + i;
+
+		/* Masked right before its use: otherwise the verifier of 5.10 forgets the bound. */
+		SONDE_KEEP_HERE(index);
+		index &= SONDE_RULES - 1;
+		if (rules->slot[index].address == key)
+			return rules->slot[index].rule;
+	}
+	return SONDE_RULE_MISSING;
+}
+
+/* The word `place` words below an address of the copy; 0 outside of it. */
+static __always_inline __u64 sonde_copied(const struct sonde_walk *walk, __u64 index, __u64 place)
+{
+	__u64 at = index - place;
+
+	if (at >= walk->words)
+		return 0;
+	SONDE_KEEP_HERE(at);
+	at &= SONDE_COPY_WORDS - 1;
+	return walk->word[at];
+}
+
+/*
+ * Walks from the state in this CPU's `sonde_walks` and returns the hash of `hash` and the frames.
+ * A global function: the verifier looks at its loop once, whatever calls it.
+ */
+__noinline __u64 sonde_walk_frames(__u64 hash)
+{
+	__u64 sp, fp, lr, key, count = 0, flags = SONDE_STACK_TRUNCATED, missing = 0, rule, cfa, place;
+	struct sonde_rule_table *rules;
+	struct sonde_walk *walk;
+	__u32 zero = 0;
+	int i;
+
+	walk = bpf_map_lookup_elem(&sonde_walks, &zero);
+	rules = bpf_map_lookup_elem(&sonde_rules, &zero);
+	if (!walk || !rules)
+		return 0;
+	sp = walk->sp;
+	fp = walk->fp;
+	lr = walk->lr;
+	key = walk->key;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SONDE_STACK_FRAMES_MAX; i++) {
+		__u64 pc = key & ~SONDE_EXACT;
+
+		if (!pc || pc - SONDE_TARGET->go_text_start <
+				   SONDE_TARGET->go_text_end - SONDE_TARGET->go_text_start ||
+		    (walk->hi && sp >= walk->hi)) {
+			flags = 0;
+			break;
+		}
+		/* What is stored is looked up one byte before; an exact address is made to fit. */
+		pc += key >> 63;
+		walk->pc[i] = pc;
+		hash = sonde_mix(hash, pc);
+		count = i + 1;
+		rule = sonde_rule_of(rules, key);
+		if ((rule & 7) == SONDE_RULE_START) {
+			flags = 0;
+			break;
+		}
+		if ((rule & 7) == SONDE_RULE_NONE) {
+			flags = SONDE_STACK_NO_UNWIND_DATA;
+			break;
+		}
+		place = (rule >> 3) & 0x1fff;
+		if ((rule & 7) == SONDE_RULE_STACK)
+			cfa = sp + place * 8;
+		else if ((rule & 7) == SONDE_RULE_FRAME)
+			cfa = fp + place * 8;
+		else if ((rule & 7) == SONDE_RULE_FRAME_MEMORY)
+			cfa = sonde_copied(walk, (fp - walk->base) >> 3, place);
+		else {
+			missing = key;
+			break;
+		}
+		/* From here on `cfa` counts words from the start of the copy. */
+		sp = cfa;
+		cfa = (cfa - walk->base) >> 3;
+		if (cfa > walk->words) {
+			missing = key;
+			break;
+		}
+		place = (rule >> 32) & 0xffff;
+		if (place)
+			lr = sonde_copied(walk, cfa, place);
+		key = sonde_code_address(lr);
+		place = (rule >> 16) & 0xffff;
+		if (place == SONDE_PLACE_UNKNOWN)
+			fp = 0;
+		else if (place == SONDE_PLACE_AT_FRAME)
+			fp = sonde_copied(walk, (fp - walk->base) >> 3, 0);
+		else if (place)
+			fp = sonde_copied(walk, cfa, place);
+	}
+	walk->count = count;
+	walk->flags = flags;
+	walk->missing = missing;
+	return hash;
+}
+
+/* Copies the stack from `sp` on: up to its end where that is known, else as far as it can be read. */
+static __always_inline bool sonde_copy_stack(struct sonde_walk *walk, __u64 sp, __u64 hi)
+{
+	__u64 length = hi - sp;
+
+	walk->base = sp;
+	walk->hi = hi;
+	if (hi <= sp || length > SONDE_COPY_BYTES) {
+		length = SONDE_COPY_BYTES;
+		walk->hi = 0;
+	}
+	length &= ~7ULL;
+	SONDE_KEEP_HERE(length);
+	if (length > SONDE_COPY_BYTES)
+		return false;
+	if (bpf_probe_read_user(walk->word, length, (void *)sp)) {
+		length = SONDE_PAGE_BYTES - (sp & (SONDE_PAGE_BYTES - 1));
+		if (bpf_probe_read_user(walk->word, length & (SONDE_PAGE_BYTES - 1), (void *)sp))
+			return false;
+		length &= SONDE_PAGE_BYTES - 1;
+	}
+	walk->words = length >> 3;
+	return true;
+}
+
+/* No register: user space takes values above 2^53 for unknown. */
+#define SONDE_NO_REGISTER (~0ULL)
+
+/* What is known of the registers when only those of a frame are, by DWARF number. */
+static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_regs *regs)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 32; i++)
+		to[i] = SONDE_NO_REGISTER;
+#if defined(__TARGET_ARCH_x86)
+	to[6] = regs->fp;
+	to[7] = regs->sp;
+	to[16] = regs->ip;
+#else
+	to[29] = regs->fp;
+	to[30] = regs->lr;
+	to[31] = regs->sp;
+#endif
+}
+
+/* The registers of user code by DWARF number, as `struct sonde_stack_copy` keeps them. */
+static __always_inline void sonde_copy_registers(__u64 *to, const struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	to[0] = ctx->ax;
+	to[1] = ctx->dx;
+	to[2] = ctx->cx;
+	to[3] = ctx->bx;
+	to[4] = ctx->si;
+	to[5] = ctx->di;
+	to[6] = ctx->bp;
+	to[7] = ctx->sp;
+	to[8] = ctx->r8;
+	to[9] = ctx->r9;
+	to[10] = ctx->r10;
+	to[11] = ctx->r11;
+	to[12] = ctx->r12;
+	to[13] = ctx->r13;
+	to[14] = ctx->r14;
+	to[15] = ctx->r15;
+	to[16] = ctx->ip;
+#else
+	const struct user_pt_regs *user = (const struct user_pt_regs *)ctx;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 31; i++)
+		to[i] = user->regs[i];
+	to[31] = user->sp;
+#endif
+}
+
+/* Where a stack is taken. */
+struct sonde_place {
+	const struct sonde_regs *regs;
+	/* All registers, at the first instruction of a function; NULL anywhere else. */
+	const struct pt_regs *entry;
+	/* Id of the goroutine's stack behind the C stack, 0 for none; where the C stack began. */
+	__u64 go_stack;
+	__u64 hi;
+};
+
+static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
+					    const struct sonde_walk *walk,
+					    const struct sonde_place *place, __u64 id)
+{
+	head->event = SONDE_FRAMEWORK_EVENTS;
+	head->flags = 0;
+	head->ktime_ns = bpf_ktime_get_ns();
+	head->id = id;
+	head->missing = walk->missing;
+	head->length_bytes = walk->words * 8;
+	head->go_stack = place->go_stack;
+	head->pc = place->regs->ip;
+	head->stack_pointer = walk->base;
+	head->at_entry = place->entry != NULL;
+	if (place->entry)
+		sonde_copy_registers(head->registers, place->entry);
+	else
+		sonde_frame_registers(head->registers, place->regs);
+}
+
+/*
+ * Sends `bytes` of the copy, or none: a record's size has to be a constant. False: no room.
+ * A macro, because the size is part of a type.
+ */
+#define SONDE_SEND_COPY(walk, place, id, bytes_max)                                                \
+	({                                                                                         \
+		struct {                                                                           \
+			struct sonde_stack_copy head;                                              \
+			char bytes[bytes_max];                                                     \
+		} *copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);                      \
+		if (copy) {                                                                        \
+			sonde_fill_copy(&copy->head, walk, place, id);                             \
+			copy->head.size = sizeof(*copy);                                           \
+			if (bpf_probe_read_kernel(copy->bytes, bytes_max, walk->word))             \
+				copy->head.length_bytes = 0;                                       \
+			bpf_ringbuf_submit(copy, BPF_RB_FORCE_WAKEUP);                             \
+		}                                                                                  \
+		copy != NULL;                                                                      \
+	})
+
+/*
+ * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
+ * copies may take half of it, so that a burst of new addresses does not push events out.
+ */
+static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
+					     const struct sonde_place *place)
+{
+	__u64 id, length = walk->words * 8;
+	bool sent;
+
+	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 2 * SONDE_TARGET->ring_wakeup_bytes)
+		return 0;
+	/* Unique among the probes of the session, and among the CPUs of one. */
+	walk->sequence++;
+	id = SONDE_PROVISIONAL | (__u64)(SONDE_TARGET->event_base & 0x7f00) << 48 |
+	     (__u64)(bpf_get_smp_processor_id() & 0xffff) << 40 |
+	     (walk->sequence & ((1ULL << 40) - 1));
+	if (length <= 1024)
+		sent = SONDE_SEND_COPY(walk, place, id, 1024);
+	else if (length <= 4096)
+		sent = SONDE_SEND_COPY(walk, place, id, 4096);
+	else
+		sent = SONDE_SEND_COPY(walk, place, id, SONDE_COPY_BYTES);
+	return sent ? id : 0;
+}
+
+/* Writes a finished walk into a new entry of `sonde_stacks`; false if its memory was taken away. */
+static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u64 id,
+					     __u64 go_stack, __u64 owner)
+{
+	struct sonde_stack *stack;
+	__u32 zero = 0;
+	__u64 count;
+	int error;
+
+	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
+	if (!stack)
+		return false;
+	/* An int: before Linux 6.4 the helper's result is not sign-extended. */
+	error = bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST);
+	if (error == -SONDE_EEXIST)
+		return true;
+	stack = bpf_map_lookup_elem(&sonde_stacks, &id);
+	if (!stack) {
+		sonde_loss(SONDE_LOSS_STACK_LOST);
+		return false;
+	}
+	if (bpf_probe_read_kernel(stack->pc, sizeof(stack->pc), walk->pc))
+		return false;
+	count = walk->count;
+	stack->flags = walk->flags;
+	stack->next = go_stack;
+	if (walk->owner != owner) {
+		bpf_map_delete_elem(&sonde_stacks, &id);
+		return false;
+	}
+	stack->count = count;
+	return true;
+}
+
+/* Where the walk begins: behind a call's return address, or at the exact instruction. */
+static __always_inline void sonde_start_walk(struct sonde_walk *walk,
+					     const struct sonde_place *place)
+{
+	walk->sp = place->regs->sp;
+	walk->fp = place->regs->fp;
+	walk->lr = place->regs->lr;
+	walk->key = place->regs->ip | SONDE_EXACT;
+	if (!place->entry)
+		return;
+#if defined(__TARGET_ARCH_x86)
+	walk->key = walk->word[0];
+	walk->sp += sizeof(__u64);
+#else
+	walk->key = sonde_code_address(walk->lr);
+#endif
+}
+
+/*
+ * The id of the whole stack of C code at a place. Returns 0, counted as a lost stack, where it can
+ * be neither walked nor sent; the caller then falls back to what it knows.
+ */
+static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
+{
+	__u64 owner = bpf_get_current_pid_tgid(), id;
+	struct sonde_walk *walk;
+	__u32 zero = 0;
+
+	walk = bpf_map_lookup_elem(&sonde_walks, &zero);
+	if (!walk)
+		return 0;
+	walk->owner = owner;
+	if (!sonde_copy_stack(walk, place->regs->sp, place->hi)) {
+		sonde_loss(SONDE_LOSS_READ_FAILED);
+		return 0;
+	}
+	sonde_start_walk(walk, place);
+	id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
+	if (walk->missing) {
+		id = sonde_send_copy(walk, place);
+		if (id && walk->owner == owner)
+			return id;
+	} else if (walk->owner == owner) {
+		if (bpf_map_lookup_elem(&sonde_stacks, &id) ||
+		    sonde_store_walk(walk, id, place->go_stack, owner))
+			return id;
+	}
+	sonde_loss(SONDE_LOSS_STACK_LOST);
+	return 0;
+}
+
+#endif
