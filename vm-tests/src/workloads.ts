@@ -4,7 +4,7 @@
  * The cache is keyed by the sources, the release, the build's flags and the C compiler, so an
  * unchanged program costs a copy, and its toolchain is not even fetched. The facts readers get
  * wrong: `GOTOOLCHAIN=X go build` may silently use another Go, so each release's own `bin/go` runs,
- * and its version has to be found in what it built; and sources are copied out of the repository first,
+ * and its version has to be found in what it built; sources are copied out of the repository first,
  * because only some releases look for it and only some know the flag that forbids it.
  */
 import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';

@@ -121,13 +121,44 @@ static __always_inline __u64 sonde_copied(const struct sonde_walk *walk, __u64 i
 	return walk->word[at];
 }
 
+/* The canonical frame address by a rule; false where user space has to find it. */
+static __always_inline bool sonde_cfa(const struct sonde_walk *walk, __u64 rule, __u64 sp, __u64 fp,
+				      __u64 *cfa)
+{
+	__u64 offset = (rule >> 3) & 0x1fff;
+
+	if ((rule & 7) == SONDE_RULE_STACK)
+		*cfa = sp + offset * 8;
+	else if ((rule & 7) == SONDE_RULE_FRAME)
+		*cfa = fp + offset * 8;
+	else if ((rule & 7) == SONDE_RULE_FRAME_MEMORY)
+		*cfa = sonde_copied(walk, (fp - walk->base) >> 3, offset);
+	else
+		return false;
+	return true;
+}
+
+/* The caller's frame pointer; `cfa` counts words from the start of the copy. */
+static __always_inline __u64 sonde_caller_fp(const struct sonde_walk *walk, __u64 rule, __u64 fp,
+					     __u64 cfa)
+{
+	__u64 place = (rule >> 16) & 0xffff;
+
+	if (place == SONDE_PLACE_UNKNOWN)
+		return 0;
+	if (place == SONDE_PLACE_AT_FRAME)
+		return sonde_copied(walk, (fp - walk->base) >> 3, 0);
+	return place ? sonde_copied(walk, cfa, place) : fp;
+}
+
 /*
  * Walks from the state in this CPU's `sonde_walks` and returns the hash of `hash` and the frames.
  * A global function: the verifier looks at its loop once, whatever calls it.
  */
 __noinline __u64 sonde_walk_frames(__u64 hash)
 {
-	__u64 sp, fp, lr, key, count = 0, flags = SONDE_STACK_TRUNCATED, missing = 0, rule, cfa, place;
+	__u64 count = 0, flags = SONDE_STACK_TRUNCATED, missing = 0, rule, cfa, place;
+	__u64 sp, fp, lr, key;
 	struct sonde_rule_table *rules;
 	struct sonde_walk *walk;
 	__u32 zero = 0;
@@ -165,14 +196,7 @@ __noinline __u64 sonde_walk_frames(__u64 hash)
 			flags = SONDE_STACK_NO_UNWIND_DATA;
 			break;
 		}
-		place = (rule >> 3) & 0x1fff;
-		if ((rule & 7) == SONDE_RULE_STACK)
-			cfa = sp + place * 8;
-		else if ((rule & 7) == SONDE_RULE_FRAME)
-			cfa = fp + place * 8;
-		else if ((rule & 7) == SONDE_RULE_FRAME_MEMORY)
-			cfa = sonde_copied(walk, (fp - walk->base) >> 3, place);
-		else {
+		if (!sonde_cfa(walk, rule, sp, fp, &cfa)) {
 			missing = key;
 			break;
 		}
@@ -187,13 +211,7 @@ __noinline __u64 sonde_walk_frames(__u64 hash)
 		if (place)
 			lr = sonde_copied(walk, cfa, place);
 		key = sonde_code_address(lr);
-		place = (rule >> 16) & 0xffff;
-		if (place == SONDE_PLACE_UNKNOWN)
-			fp = 0;
-		else if (place == SONDE_PLACE_AT_FRAME)
-			fp = sonde_copied(walk, (fp - walk->base) >> 3, 0);
-		else if (place)
-			fp = sonde_copied(walk, cfa, place);
+		fp = sonde_caller_fp(walk, rule, fp, cfa);
 	}
 	walk->count = count;
 	walk->flags = flags;
@@ -201,7 +219,7 @@ __noinline __u64 sonde_walk_frames(__u64 hash)
 	return hash;
 }
 
-/* Copies the stack from `sp` on: up to its end where that is known, else as far as it can be read. */
+/* Copies the stack from `sp` on: to its end where that is known, else as far as it can be read. */
 static __always_inline bool sonde_copy_stack(struct sonde_walk *walk, __u64 sp, __u64 hi)
 {
 	__u64 length = hi - sp;
@@ -226,135 +244,7 @@ static __always_inline bool sonde_copy_stack(struct sonde_walk *walk, __u64 sp, 
 	return true;
 }
 
-/* No register: user space takes values above 2^53 for unknown. */
-#define SONDE_NO_REGISTER (~0ULL)
-
-/* What is known of the registers when only those of a frame are, by DWARF number. */
-static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_regs *regs)
-{
-	int i;
-
-#pragma unroll
-	for (i = 0; i < 32; i++)
-		to[i] = SONDE_NO_REGISTER;
-#if defined(__TARGET_ARCH_x86)
-	to[6] = regs->fp;
-	to[7] = regs->sp;
-	to[16] = regs->ip;
-#else
-	to[29] = regs->fp;
-	to[30] = regs->lr;
-	to[31] = regs->sp;
-#endif
-}
-
-/* The registers of user code by DWARF number, as `struct sonde_stack_copy` keeps them. */
-static __always_inline void sonde_copy_registers(__u64 *to, const struct pt_regs *ctx)
-{
-#if defined(__TARGET_ARCH_x86)
-	to[0] = ctx->ax;
-	to[1] = ctx->dx;
-	to[2] = ctx->cx;
-	to[3] = ctx->bx;
-	to[4] = ctx->si;
-	to[5] = ctx->di;
-	to[6] = ctx->bp;
-	to[7] = ctx->sp;
-	to[8] = ctx->r8;
-	to[9] = ctx->r9;
-	to[10] = ctx->r10;
-	to[11] = ctx->r11;
-	to[12] = ctx->r12;
-	to[13] = ctx->r13;
-	to[14] = ctx->r14;
-	to[15] = ctx->r15;
-	to[16] = ctx->ip;
-#else
-	const struct user_pt_regs *user = (const struct user_pt_regs *)ctx;
-	int i;
-
-#pragma unroll
-	for (i = 0; i < 31; i++)
-		to[i] = user->regs[i];
-	to[31] = user->sp;
-#endif
-}
-
-/* Where a stack is taken. */
-struct sonde_place {
-	const struct sonde_regs *regs;
-	/* All registers, at the first instruction of a function; NULL anywhere else. */
-	const struct pt_regs *entry;
-	/* Id of the goroutine's stack behind the C stack, 0 for none; where the C stack began. */
-	__u64 go_stack;
-	__u64 hi;
-};
-
-static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
-					    const struct sonde_walk *walk,
-					    const struct sonde_place *place, __u64 id)
-{
-	head->event = SONDE_FRAMEWORK_EVENTS;
-	head->flags = 0;
-	head->ktime_ns = bpf_ktime_get_ns();
-	head->id = id;
-	head->missing = walk->missing;
-	head->length_bytes = walk->words * 8;
-	head->go_stack = place->go_stack;
-	head->pc = place->regs->ip;
-	head->stack_pointer = walk->base;
-	head->at_entry = place->entry != NULL;
-	if (place->entry)
-		sonde_copy_registers(head->registers, place->entry);
-	else
-		sonde_frame_registers(head->registers, place->regs);
-}
-
-/*
- * Sends `bytes` of the copy, or none: a record's size has to be a constant. False: no room.
- * A macro, because the size is part of a type.
- */
-#define SONDE_SEND_COPY(walk, place, id, bytes_max)                                                \
-	({                                                                                         \
-		struct {                                                                           \
-			struct sonde_stack_copy head;                                              \
-			char bytes[bytes_max];                                                     \
-		} *copy = bpf_ringbuf_reserve(&sonde_ring, sizeof(*copy), 0);                      \
-		if (copy) {                                                                        \
-			sonde_fill_copy(&copy->head, walk, place, id);                             \
-			copy->head.size = sizeof(*copy);                                           \
-			if (bpf_probe_read_kernel(copy->bytes, bytes_max, walk->word))             \
-				copy->head.length_bytes = 0;                                       \
-			bpf_ringbuf_submit(copy, BPF_RB_FORCE_WAKEUP);                             \
-		}                                                                                  \
-		copy != NULL;                                                                      \
-	})
-
-/*
- * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
- * copies may take half of it, so that a burst of new addresses does not push events out.
- */
-static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
-					     const struct sonde_place *place)
-{
-	__u64 id, length = walk->words * 8;
-	bool sent;
-
-	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 2 * SONDE_TARGET->ring_wakeup_bytes)
-		return 0;
-	/* Unique among the probes of the session, and among the CPUs of one. */
-	walk->sequence++;
-	id = SONDE_PROVISIONAL | (__u64)(SONDE_TARGET->event_base & 0x7f00) << 48 |
-	     (__u64)(bpf_get_smp_processor_id() & 0xffff) << 40 |
-	     (walk->sequence & ((1ULL << 40) - 1));
-	if (length <= 1024)
-		sent = SONDE_SEND_COPY(walk, place, id, 1024);
-	else if (length <= 4096)
-		sent = SONDE_SEND_COPY(walk, place, id, 4096);
-	else
-		sent = SONDE_SEND_COPY(walk, place, id, SONDE_COPY_BYTES);
-	return sent ? id : 0;
-}
+#include "sonde_stack_copy.bpf.h"
 
 /* Writes a finished walk into a new entry of `sonde_stacks`; false if its memory was taken away. */
 static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u64 id,

@@ -8,7 +8,7 @@
 #define FRAMES_MAX 48
 #define TAKES_MAX 4096
 
-/* One allocation: who asked for it, what it is, and the return addresses above the one who asked. */
+/* One allocation: who asked for it, what it is, and the return addresses above who asked. */
 struct take {
 	const char *kind;
 	uintptr_t address;

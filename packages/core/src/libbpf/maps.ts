@@ -28,7 +28,7 @@ export interface MapShape {
   readonly flags?: number;
 }
 
-/** `struct bpf_map_create_opts` of libbpf (bpf.h): bytes of it up to map_ifindex, place of flags. */
+/** `struct bpf_map_create_opts` of libbpf (bpf.h): bytes up to map_ifindex, place of the flags. */
 const CREATE_OPTIONS_BYTES = 48;
 const CREATE_FLAGS = 28;
 

@@ -9,7 +9,13 @@ import type { Module } from '../target/modules.js';
 
 export type { Frame };
 export { CodeRules, type CodeSource } from './code-rules.js';
-export { CopiedStacks, type CopiedStack, type CopyCounts, mixStack, PROVISIONAL } from './copied-stacks.js';
+export {
+  CopiedStacks,
+  type CopiedStack,
+  type CopyCounts,
+  mixStack,
+  PROVISIONAL,
+} from './copied-stacks.js';
 export { RuleTable, ruleKey, RULE_SLOTS, RULE_TABLE_BYTES } from './rule-table.js';
 
 /** Addresses from here on belong to the kernel on both architectures (upper half). */

@@ -8,7 +8,7 @@
 
 /** Slots of the table: SONDE_RULES in bpf/sonde_unwind.bpf.h. */
 export const RULE_SLOTS = 65536;
-/** Bytes of the table. */
+/** What has to be mapped of its map's memory. */
 export const RULE_TABLE_BYTES = 16 * RULE_SLOTS;
 
 const TRIES = 4;

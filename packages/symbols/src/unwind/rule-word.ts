@@ -4,7 +4,8 @@
  * `user`, which means "ask user space", never a rule that is nearly right.
  *
  *   bits 0–2 kind │ 3–15 CFA offset │ 16–31 place of the frame pointer below the CFA, 0: unchanged,
- *   0xfffe: where the frame pointer points, 0xffff: unknown │ 32–47 place of the return address below the CFA │ 48–63 zero
+ *   0xfffe: where the frame pointer points, 0xffff: unknown │ 32–47 place of the return address
+ *   below the CFA │ 48–63 zero
  */
 import type { Arch } from '../elf/index.js';
 import {
