@@ -1,49 +1,70 @@
 /**
- * What the programs must know of a Go release beyond offsets: how runtime functions take their
- * arguments, and values that are no field. What a reader would get wrong: each row holds from its
- * release on until the next row of the same fact; the sources named are the runtime's.
+ * What the programs must know of a Go release beyond offsets: values of the runtime's constants,
+ * and how its functions take their arguments. What a reader would get wrong: constants are those
+ * of the generated tables; only what no constant names stands here, with its source.
  */
+import {
+  type GoConstants,
+  goConstants,
+  type GoProgram,
+  goOffsets,
+  type GoRelease,
+  knownReleases,
+  parseGoRelease,
+} from '@sonde/symbols';
 
-/** A fact and the minor releases from which each of its values holds, ascending. */
-type History = readonly (readonly [sinceMinor: number, value: number])[];
+/** What the programs compare with, by the name of its field in `sonde_target`. */
+export interface RuntimeFacts {
+  /** What freeSpanLocked is given for a span of the heap, in the bits of the mask. */
+  readonly freedSpanTypeHeap: number;
+  readonly freedSpanTypeMask: number;
+  /** Number of the argument of mProf_Malloc that is the object. */
+  readonly sampleObjectArg: number;
+  /** Offset of special.kind in bytes, and the kind that stands for a sampled object. */
+  readonly specialKind: number;
+  readonly specialKindProfile: number;
+}
 
-const HISTORY = {
-  /**
-   * (*mheap).freeSpanLocked (mheap.go): 1.15 ends in two bools, both true for heap spans; since
-   * 1.16 in a spanAllocType, of which 0 is spanAllocHeap. The value and the bits that hold it.
-   */
-  freedSpanTypeHeap: [
-    [15, 0x0101],
-    [16, 0],
-  ],
-  freedSpanTypeMask: [
-    [15, 0xffff],
-    [16, 0xff],
-  ],
-  /** mProf_Malloc (mprof.go): (p, size), since 1.23 (mp, p, size). */
-  sampleObjectArg: [
-    [15, 0],
-    [23, 1],
-  ],
-  /** _KindSpecialProfile (mheap.go). */
-  specialKindProfile: [
-    [15, 2],
-    [23, 3],
-    [25, 4],
-  ],
-  /** Offset of special.kind (mheap.go): its type grew in 1.24. */
-  specialKind: [
-    [15, 10],
-    [24, 16],
-  ],
-} as const satisfies Record<string, History>;
+type FreedSpanType = Pick<RuntimeFacts, 'freedSpanTypeHeap' | 'freedSpanTypeMask'>;
 
-/** What {@link runtimeFact} can be asked for. */
-export type RuntimeFact = keyof typeof HISTORY;
+/**
+ * (*mheap).freeSpanLocked (mheap.go) of 1.15 ends in two bools, acctinuse and acctidle, both true
+ * for spans of the heap; since 1.16 it ends in a spanAllocType of eight bits, a constant.
+ */
+const HEAP_SPAN_BOOLS: FreedSpanType = { freedSpanTypeHeap: 0x0101, freedSpanTypeMask: 0xffff };
+const SPAN_TYPE_MASK = 0xff;
+/** mProf_Malloc (mprof.go) takes (p, size), and since 1.23 (mp, p, size). */
+const SAMPLE_TAKES_M_SINCE = 23;
+/** Above every patch: stands for the last one that the tables hold. */
+const LAST_PATCH = 999;
 
-/** A fact's value in a minor release, such as 26 for Go 1.26. */
-export function runtimeFact(name: RuntimeFact, minor: number): number {
-  return HISTORY[name].findLast(([since]) => since <= minor)?.[1] ?? HISTORY[name][0][1];
+/**
+ * The release whose tables hold for a release: itself, or the newest one for a release that has
+ * none and is traced because its own DWARF or its code confirmed the offsets.
+ */
+function releaseOfTables(release: GoRelease): GoRelease {
+  const lines = knownReleases();
+  if (lines.includes(release.line)) return release;
+  return parseGoRelease(`go${lines.at(-1)!}.${LAST_PATCH}`)!;
+}
+
+function freedSpanType(constants: GoConstants): FreedSpanType {
+  const heap = constants.get('spanAllocHeap');
+  if (heap === undefined) return HEAP_SPAN_BOOLS;
+  return { freedSpanTypeHeap: heap, freedSpanTypeMask: SPAN_TYPE_MASK };
+}
+
+/** The facts of a program. Throws RangeError where the tables lack a constant that all have. */
+export function runtimeFacts(go: Pick<GoProgram, 'release' | 'offsets' | 'elf'>): RuntimeFacts {
+  const release = releaseOfTables(go.release);
+  const { arch } = go.elf;
+  const constants = goConstants(release, arch);
+  return {
+    ...freedSpanType(constants),
+    sampleObjectArg: release.minor < SAMPLE_TAKES_M_SINCE ? 0 : 1,
+    specialKind: go.offsets.get('special.kind') ?? goOffsets(release, arch).need('special.kind'),
+    specialKindProfile: constants.need('_KindSpecialProfile'),
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import type { CallbackPlaces, GoProgram } from '@sonde/symbols';
 import type { Module } from './modules.js';
 import { readKeyed } from './proc.js';
-import { runtimeFact, specialisedBytes } from './runtime-facts.js';
+import { runtimeFacts, specialisedBytes } from './runtime-facts.js';
 
 /** PROC_PID_INIT_INO (include/linux/proc_ns.h): inode of the initial pid namespace. */
 const INITIAL_PID_NAMESPACE = 0xeffffffcn;
@@ -76,7 +76,6 @@ export function targetConfig(
   live: LiveFacts,
 ): TargetConfig {
   const at = (field: string): number => go.offsets.need(field);
-  const { minor } = go.release;
   const { text, etext } = go.pclntab.module;
   const numgc = go.offsets.get('mstats.numgc');
   const known = live.memstats !== undefined && numgc !== undefined;
@@ -101,11 +100,7 @@ export function targetConfig(
     mspanElemsize: at('mspan.elemsize'),
     goTextStart: BigInt(text) + module.bias,
     goTextEnd: BigInt(etext) + module.bias,
-    freedSpanTypeHeap: runtimeFact('freedSpanTypeHeap', minor),
-    freedSpanTypeMask: runtimeFact('freedSpanTypeMask', minor),
-    sampleObjectArg: runtimeFact('sampleObjectArg', minor),
-    specialKind: go.offsets.get('special.kind') ?? runtimeFact('specialKind', minor),
-    specialKindProfile: runtimeFact('specialKindProfile', minor),
+    ...runtimeFacts(go),
     specialisedBytes: specialisedBytes(name => go.pclntab.functionNamed(name) !== undefined),
     numgc: known ? live.memstats! + BigInt(numgc) : 0n,
     ...callbackFields(live, module.bias),

@@ -4,6 +4,7 @@
  * linked in does. And a release without tables can be named and symbolized, but not traced.
  */
 import { type ElfFile, ET_DYN, FormatError, SHT_SYMTAB } from '../elf/index.js';
+import { argumentAbi } from './argument-abi.js';
 import { type BuildInfo, readBuildInfo } from './build-info.js';
 import { buildModeOf, type GoBuildMode } from './build-mode.js';
 import { resolveOffsets } from './ladder.js';
@@ -46,8 +47,6 @@ export function isGoProgram(elf: ElfFile): boolean {
   return locatePclntab(elf) !== undefined || readBuildInfo(elf) !== undefined;
 }
 
-/** Last minor release whose arguments are on the stack (src/cmd/compile/abi-internal.md). */
-const LAST_ABI0 = { x86_64: 16, arm64: 17 } as const;
 /** Minor releases that write a layout: from, and up to and with. */
 const LAYOUT_MINORS = {
   'go1.2': [2, 15],
@@ -154,7 +153,7 @@ export function openGoProgram(elf: ElfFile): GoProgram {
     get buildMode() {
       return buildMode();
     },
-    goAbi: minor <= LAST_ABI0[elf.arch] ? 0 : 1,
+    goAbi: argumentAbi({ minor, experiments: found.release.experiments }, elf.arch),
     get problems() {
       return problems();
     },
