@@ -10,6 +10,7 @@ import {
   ELFCLASS64,
   ELFDATA2LSB,
   type FileReader,
+  findPacker,
   FormatError,
   openElf,
   openFileReader,
@@ -24,10 +25,6 @@ export interface ProgramFile {
   readonly elf: ElfFile;
 }
 
-/** UPX leaves its name, and no section headers, near the start of what it packed. */
-const UPX_MAGIC = Buffer.from('UPX!');
-const UPX_SEARCH_BYTES = 1024;
-
 const AN_ELF_FILE = 'give the path of a program or shared library for Linux';
 
 function refuse(path: string, cause: string, hint: string, error?: unknown): UsageError {
@@ -39,12 +36,6 @@ function refuse(path: string, cause: string, hint: string, error?: unknown): Usa
 export function damaged(path: string, error: FormatError): UsageError {
   const cause = `the file is damaged: ${error.message}`;
   return refuse(path, cause, 'copy or build it again; nothing can be said of it', error);
-}
-
-/** True where the file was packed by UPX, which hides everything but a small loader. */
-function isPacked(reader: FileReader): boolean {
-  const head = Buffer.from(reader.read(0, Math.min(reader.size, UPX_SEARCH_BYTES)));
-  return head.includes(UPX_MAGIC);
 }
 
 function openReader(path: string, cwd: string): FileReader {
@@ -73,9 +64,8 @@ function checkIdent(path: string, reader: FileReader): void {
     const cause = `it is built for another machine (ELF machine ${ident.machine})`;
     throw refuse(path, cause, 'programs for x86_64 and arm64 can be read');
   }
-  if (isPacked(reader)) {
-    throw refuse(path, 'it is packed by UPX', 'unpack a copy of it: upx -d -o COPY FILE');
-  }
+  const packed = findPacker(reader);
+  if (packed !== undefined) throw refuse(path, packed.what, packed.hint);
 }
 
 /**

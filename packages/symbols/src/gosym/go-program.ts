@@ -118,7 +118,7 @@ function lazily<T>(make: () => T): () => T {
 export function openGoProgram(elf: ElfFile): GoProgram {
   const buildInfo = readBuildInfo(elf);
   if (buildInfo === undefined) {
-    refusePacked(elf);
+    refusePacked(elf.reader);
     if (locatePclntab(elf) === undefined) {
       throw new FormatError(0, 'not a Go program: no build information and no function table');
     }

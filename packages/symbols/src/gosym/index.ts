@@ -23,6 +23,7 @@ export {
   type GoOffsets,
 } from './offsets.js';
 export type { PclntabPlace } from './pclntab-header.js';
+export { findPacker, type PackedFile } from './packed.js';
 export { openPclntab, Pclntab, type GoFunction } from './pclntab.js';
 export { parseGoRelease, UNKNOWN_RELEASE, type GoRelease } from './release.js';
 export { findRuntimeGlobals, type GlobalName, type RuntimeGlobals } from './runtime-globals.js';
