@@ -113,7 +113,7 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 
 /*
  * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
- * copies may take half of it, so that a burst of new addresses does not push events out.
+ * copies leave a quarter of it, so that a burst of new addresses does not push events out.
  */
 static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 					     const struct sonde_place *place)
@@ -121,7 +121,7 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 	__u64 id, length = walk->words * 8;
 	bool sent;
 
-	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 2 * SONDE_TARGET->ring_wakeup_bytes)
+	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 3 * SONDE_TARGET->ring_wakeup_bytes)
 		return 0;
 	/* Unique among the probes of the session, and among the CPUs of one. */
 	walk->sequence++;

@@ -3,12 +3,13 @@
  * easy to get wrong: nothing is pinned anywhere, so whatever ends this process detaches everything;
  * stop() only does it sooner, and reads what was still in the ring.
  */
-import { UnsupportedError, UsageError } from './errors.js';
+import { UsageError } from './errors.js';
 import { closeFd, enableStatistics, liftMemlockLimit, type MapRows } from './libbpf/index.js';
 import { Features } from './loader/index.js';
 import { mapRing, RingReader, RingWakeup } from './ringbuf/index.js';
 import { judge } from './session/brake.js';
 import { calibrate, type Calibration } from './session/calibration.js';
+import { checkPidNamespace, checkRing } from './session/preconditions.js';
 import { RecordRouter } from './session/record-router.js';
 import { type RunningProbe, SharedMaps } from './session/running-probe.js';
 import type {
@@ -30,7 +31,8 @@ import { startProbe } from './session/start-probe.js';
 import { isUnwindable, WholeStacks } from './session/whole-stacks.js';
 import { openTarget, type Target } from './target/index.js';
 
-const RING_BYTES = 8 << 20;
+/** Room for the copies of stacks of the first milliseconds, while no rule is known yet. */
+const RING_BYTES = 16 << 20;
 const MAX_OVERHEAD = 0.1;
 const TICK_MS = 1000;
 /** How long the kernel times our programs in one go: each run costs the target 50 ns more. */
@@ -52,6 +54,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   #wakeup: RingWakeup | undefined;
   #stacks = new StackReader(undefined);
   #whole: WholeStacks | undefined;
+  #reading = false;
   #timer: NodeJS.Timeout | undefined;
   #timing: { fd: number; timer: NodeJS.Timeout } | undefined;
   #judgedAtNs = 0n;
@@ -149,9 +152,18 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   #step(reader: RingReader): number {
-    const records = reader.step(this.#router.route);
-    this.#whole?.settle();
-    return records;
+    return this.#read(() => reader.step(this.#router.route));
+  }
+
+  /** Reads records, then unwinds the stacks that were among them. */
+  #read(records: () => number): number {
+    this.#reading = true;
+    try {
+      return records();
+    } finally {
+      this.#reading = false;
+      this.#whole?.settle();
+    }
   }
 
   #tick(): void {
@@ -215,9 +227,8 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   drain(): number {
-    const records = this.#reader?.drain(this.#router.route) ?? 0;
-    this.#whole?.settle();
-    return records;
+    const reader = this.#reader;
+    return reader === undefined ? 0 : this.#read(() => reader.drain(this.#router.route));
   }
 
   readMap(probe: string, map: string): MapRows {
@@ -230,15 +241,22 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   stack(id: bigint): readonly bigint[] {
-    return this.#stacks.stack(id).pcs;
+    return this.readStack(id).pcs;
   }
 
   readStack(id: bigint): ReadStack {
+    this.#fetchCopy(id);
     return this.#stacks.stack(id);
   }
 
   canonicalStack(id: bigint): bigint {
+    this.#fetchCopy(id);
     return this.#whole?.canonical(id) ?? id;
+  }
+
+  /** An id out of a map may be ahead of the ring, where the copy of its stack still lies. */
+  #fetchCopy(id: bigint): void {
+    if (this.#whole?.knows(id) === false && !this.#reading) this.drain();
   }
 
   unwinding(): UnwindCounts | undefined {
@@ -330,32 +348,6 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     this.#reader?.close();
     this.#free();
   }
-}
-
-/** Every probe needs the ring; without the right to make one, nothing else would work. */
-function checkRing(target: SessionTarget, features: Features): void {
-  const { name, since, available, evidence, hint } = features.get('ringBuffer');
-  if (available) return;
-  const { pid } = target.info;
-  if (hint !== undefined) throw new UsageError(`trace ${pid}: no right: ${evidence}`, { hint });
-  throw new UnsupportedError(
-    `trace ${pid}: ${name} (Linux ${since}) is not available: ${evidence}`,
-    { feature: name, since },
-    { hint: 'trace inside a guest with a newer kernel' },
-  );
-}
-
-/** In a pid namespace of our own, probes can only tell the target by a helper of Linux 5.7. */
-function checkPidNamespace(target: SessionTarget, features: Features): void {
-  if (BigInt(target.config()['pidnsIno'] ?? 0) === 0n) return;
-  const { name, since, available, evidence } = features.get('pidNamespace');
-  if (available) return;
-  const lack = `${name} (Linux ${since}) is not available: ${evidence}`;
-  throw new UnsupportedError(
-    `trace ${target.info.pid} within a pid namespace: ${lack}`,
-    { feature: name, since },
-    { hint: 'run in the initial pid namespace, e.g. with docker run --pid=host' },
-  );
 }
 
 function asError(error: unknown): Error {

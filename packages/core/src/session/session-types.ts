@@ -196,7 +196,7 @@ export interface Session<T extends SessionTarget = Target> {
   readStack(id: bigint): ReadStack;
   /**
    * The id under which the same stack is known once it can be unwound in the kernel. Ids of the
-   * first hits differ from it: bit 63 is set. For ids out of maps drain the ring before.
+   * first hits differ from it: bit 63 is set. May read the ring, and so call event handlers.
    */
   canonicalStack(id: bigint): bigint;
   /** What unwinding of C code needed; undefined where it is off. */

@@ -84,6 +84,13 @@ export class WholeStacks {
     this.#copies.forgetRules();
   }
 
+  /** Whether this id needs nothing more out of the ring. */
+  knows(id: bigint): boolean {
+    if (id < PROVISIONAL || this.#copies.stack(id) !== undefined) return true;
+    this.settle();
+    return this.#copies.stack(id) !== undefined;
+  }
+
   /** The id under which BPF knows the same stack; unwinds what was taken if that must be known. */
   canonical(id: bigint): bigint {
     if (id < PROVISIONAL) return id;
