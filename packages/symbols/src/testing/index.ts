@@ -8,4 +8,5 @@ export {
   goTool,
   localRelease,
 } from './go-fixtures.js';
+export { runSelfCopyingProgram, type SelfCopies, type SelfCopy } from './self-copying-program.js';
 export { CGO, SELF_DESCRIBING, selfDescribing } from './programs.js';

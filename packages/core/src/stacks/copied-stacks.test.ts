@@ -1,0 +1,103 @@
+/**
+ * Records of copied stacks, made from what a C program copied of itself: the frames, the id that
+ * BPF would give, and rules by which BPF could have walked. What a reader would get wrong: the id
+ * is compared with a walk by the installed rules alone, as the kernel does it.
+ */
+import { type Arch, openElf, openFileReader } from '@sonde/symbols';
+import { runSelfCopyingProgram, type SelfCopy } from '@sonde/symbols/testing';
+import t, { type Test } from 'tap';
+import { SONDE_STACK_COPY } from '../schema/index.js';
+import type { MapEntry } from '../target/index.js';
+import { CodeRules, type CodeSource } from './code-rules.js';
+import { CopiedStacks, mixStack, PROVISIONAL } from './copied-stacks.js';
+import { RULE_TABLE_BYTES, RuleTable } from './rule-table.js';
+
+const ARCH: Arch = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+
+/** The mapped files of a program that has ended. */
+function codeOf(test: Test, maps: readonly string[]): CodeSource {
+  const modules = maps.flatMap(line => {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) \S+ \d+ +(\/.*)$/.exec(line);
+    if (match === null) return [];
+    const [start, end, offset] = match.slice(1, 4).map(text => BigInt(`0x${text}`));
+    const reader = openFileReader(match[4]!);
+    test.teardown(() => reader.close());
+    const elf = openElf(reader);
+    const segment = elf.segments.find(s => s.type === 1 && (s.flags & 1) !== 0)!;
+    const bias = start! - offset! + BigInt(segment.offset - segment.address);
+    return [{ start: start!, end: end!, elf, bias }];
+  });
+  return {
+    moduleAt: address => modules.find(m => address >= m.start && address < m.end),
+    maps: (): readonly MapEntry[] => [],
+    readMemory: () => new Uint8Array(0),
+  };
+}
+
+/** A record as BPF sends it, of an exact place. */
+function record(copy: SelfCopy, id: bigint, next: bigint): DataView {
+  const bytes = Buffer.from(copy.copy, 'hex');
+  const buffer = new Uint8Array(SONDE_STACK_COPY.sizeBytes + bytes.byteLength);
+  const view = new DataView(buffer.buffer);
+  const put = (name: string, value: bigint, index = 0): void => {
+    const field = SONDE_STACK_COPY.fields.find(each => each.name === name)!;
+    view.setBigUint64(field.offsetBytes + 8 * index, value, true);
+  };
+  put('id', id);
+  put('missing', BigInt(copy.pc) | PROVISIONAL);
+  put('goStack', next);
+  put('pc', BigInt(copy.pc));
+  put('stackPointer', BigInt(copy.sp));
+  put('lengthBytes', BigInt(bytes.byteLength));
+  copy.registers.forEach((text, i) => put('registers', BigInt(`0x${text}`), i));
+  buffer.set(bytes, SONDE_STACK_COPY.sizeBytes);
+  return view;
+}
+
+t.test('frames, id and rules of copied stacks', async test => {
+  const { copies, maps } = runSelfCopyingProgram(test.testdir(), []);
+  const table = new RuleTable(new ArrayBuffer(RULE_TABLE_BYTES));
+  const rules = new CodeRules(ARCH, codeOf(test, maps));
+  const stacks = new CopiedStacks(ARCH, rules, table, () => false);
+  const next = 77n;
+  copies.forEach((copy, i) => {
+    const view = record(copy, PROVISIONAL | BigInt(i + 1), next);
+    stacks.accept(view, 0, view.byteLength);
+  });
+  test.equal(stacks.stack(PROVISIONAL | 1n), undefined, 'nothing is unwound before it is settled');
+  stacks.settle();
+  for (const [i, copy] of copies.entries()) {
+    const id = PROVISIONAL | BigInt(i + 1);
+    const stack = stacks.stack(id)!;
+    test.same(stack.pcs.slice(1), copy.frames.map(BigInt), `${copy.name}: callers`);
+    test.equal(stack.pcs[0], BigInt(copy.pc) + 1n, 'an exact address stands one higher');
+    test.equal(stack.next, next);
+    test.equal(stack.truncated, undefined);
+    const hash = stack.pcs.reduce(mixStack, next) & ~PROVISIONAL;
+    test.equal(stacks.canonical(id), hash);
+    test.same(stacks.stack(hash), stack, 'known under both ids');
+  }
+  test.equal(stacks.counts.copies, copies.length);
+  test.ok(stacks.counts.rules > 15, `${stacks.counts.rules} rules`);
+  test.equal(stacks.counts.rulesLeftOut, 0);
+  stacks.forgetRules();
+  test.equal(stacks.counts.rules, 0);
+  test.ok(stacks.stack(PROVISIONAL | 1n), 'stacks are kept when rules are forgotten');
+});
+
+t.test('a stack in code that nothing describes is kept as far as it is known', async test => {
+  const { copies } = runSelfCopyingProgram(test.testdir(), []);
+  const nothing: CodeSource = {
+    moduleAt: () => undefined,
+    maps: () => [],
+    readMemory: () => new Uint8Array(0),
+  };
+  const table = new RuleTable(new ArrayBuffer(RULE_TABLE_BYTES));
+  const stacks = new CopiedStacks(ARCH, new CodeRules(ARCH, nothing), table, () => false);
+  const view = record(copies[0]!, PROVISIONAL | 5n, 0n);
+  stacks.accept(view, 0, view.byteLength);
+  stacks.settle();
+  const stack = stacks.stack(PROVISIONAL | 5n)!;
+  test.same(stack.pcs, [BigInt(copies[0]!.pc) + 1n]);
+  test.match(stack.truncated, /no unwind data at 0x/);
+});
