@@ -14,6 +14,8 @@ const ROUNDS = 12;
 /** Ways to allocate in each round of the workload. */
 const WAYS = 10;
 
+const BEYOND = 'the Go code beyond a callback from C is not known';
+
 interface Took {
   readonly kind: string;
   readonly address: bigint;
@@ -76,7 +78,9 @@ async function compare(test: Test, traced: Traced, names: Names): Promise<number
     const fields = seen.get(each.address);
     if (fields === undefined) return [`${each.kind}: no event`];
     const { pcs, truncated } = session.readStack(fields['stack'] as bigint);
-    if (truncated !== undefined) return [`${each.kind}: truncated: ${truncated}`];
+    // Beyond a callback the outer Go code is known on x86_64 only, and the stack says so.
+    const expected = each.kind === 'through go' && process.arch === 'arm64' ? BEYOND : undefined;
+    if (truncated !== expected) return [`${each.kind}: truncated: ${truncated}`];
     const what = difference(each, pcs, names);
     return what === undefined ? [] : [`${each.kind}: ${what}`];
   });

@@ -10,9 +10,12 @@ import {
   NO_RULE,
   openElf,
   packRule,
+  signalTrampolineRow,
+  TRAMPOLINE_BYTES,
   type UnwindRow,
   UnwindTable,
 } from '@sonde/symbols';
+import { UsageError } from '../errors.js';
 import type { Module, MapEntry } from '../target/index.js';
 
 /** What rules need of a target; a Target is one. */
@@ -76,14 +79,29 @@ export class CodeRules {
   #find(lookup: number, exact: boolean): CodeRule {
     try {
       const described = this.#describedAt(lookup);
-      const row = described?.table.rowAt(lookup - described.bias);
+      const row =
+        described?.table.rowAt(lookup - described.bias) ?? this.#trampoline(lookup, exact);
       if (row === undefined) return NOTHING;
       return { row, rule: packRule(this.#arch, row, exact) };
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      // The process may have gone, and with it the code that is in no file.
+      if (!(error instanceof FormatError || error instanceof UsageError)) throw error;
       this.#damaged++;
       return NOTHING;
     }
+  }
+
+  /** A handler returns into the vDSO of arm64 at the instruction itself: nothing called it. */
+  #trampoline(lookup: number, exact: boolean): UnwindRow | undefined {
+    const address = BigInt(exact ? lookup : lookup + 1);
+    const vdso = this.#arch === 'arm64' ? this.#vdso(address) : undefined;
+    if (vdso === undefined || address + BigInt(TRAMPOLINE_BYTES) > vdso.end) return undefined;
+    return signalTrampolineRow(this.#code.readMemory(address, TRAMPOLINE_BYTES));
+  }
+
+  #vdso(address: bigint): MapEntry | undefined {
+    const vdso = this.#code.maps().find(m => m.path === '[vdso]');
+    return vdso !== undefined && address >= vdso.start && address < vdso.end ? vdso : undefined;
   }
 
   #describedAt(address: number): Described | undefined {
@@ -93,9 +111,8 @@ export class CodeRules {
       if (elf === undefined) return undefined;
       return this.#keep(module, () => ({ table: new UnwindTable(elf), bias: Number(bias) }));
     }
-    const where = BigInt(address);
-    const vdso = this.#code.maps().find(m => m.path === '[vdso]');
-    if (vdso === undefined || where < vdso.start || where >= vdso.end) return undefined;
+    const vdso = this.#vdso(BigInt(address));
+    if (vdso === undefined) return undefined;
     return this.#keep(VDSO, () => {
       const length = Math.min(Number(vdso.end - vdso.start), VDSO_BYTES_MAX);
       const elf = openElf(bufferReader(this.#code.readMemory(vdso.start, length)));

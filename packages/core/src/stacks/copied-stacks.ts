@@ -5,7 +5,7 @@
  * unwinds every duplicate first lets the next thousands miss as well.
  */
 import { type Arch, DWARF_REGISTERS, type StackCopy, unwindCopy } from '@sonde/symbols';
-import { SONDE_STACK_COPY, STACK_FRAMES_MAX } from '../schema/index.js';
+import { COPIED_REGISTERS, SONDE_STACK_COPY, STACK_FRAMES_MAX } from '../schema/index.js';
 import type { CodeRules } from './code-rules.js';
 import { ruleKey, type RuleTable } from './rule-table.js';
 
@@ -111,7 +111,7 @@ export class CopiedStacks {
     const bytes = new Uint8Array(view.buffer, start, length).slice();
     const { last } = DWARF_REGISTERS[this.#arch];
     const registers = Float64Array.from({ length: last + 1 }, (_, i) =>
-      word(view, offset + REGISTERS + 8 * i),
+      i < COPIED_REGISTERS ? word(view, offset + REGISTERS + 8 * i) : NaN,
     );
     const exact = view.getBigUint64(offset + AT_ENTRY, true) === 0n;
     const address = word(view, offset + STACK_POINTER);

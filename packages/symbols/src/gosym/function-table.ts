@@ -178,6 +178,9 @@ export class FunctionTable {
       }
       starts[i] = start;
     }
+    // GNU ld for arm64 leaves a wrong end in the file; the relocation, which module data was read
+    // by, has the right one. C code begins right behind it.
+    starts[count] = this.module.maxpc - this.module.text;
     return starts;
   }
 }

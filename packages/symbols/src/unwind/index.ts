@@ -8,6 +8,7 @@ export {
   type WalkEnd,
   type WalkOptions,
 } from './stack-copy.js';
+export { signalTrampolineRow, TRAMPOLINE_BYTES } from './signal-trampoline.js';
 export {
   type CfaRule,
   DWARF_REGISTERS,

@@ -44,5 +44,6 @@ export interface DwarfRegisters {
 /** System V ABI, AMD64 supplement, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1. */
 export const DWARF_REGISTERS: Readonly<Record<'x86_64' | 'arm64', DwarfRegisters>> = {
   x86_64: { stackPointer: 7, framePointer: 6, returnAddress: 16, last: 16 },
-  arm64: { stackPointer: 31, framePointer: 29, returnAddress: 30, last: 31 },
+  // 32 is the program counter, which only a signal frame holds.
+  arm64: { stackPointer: 31, framePointer: 29, returnAddress: 30, last: 32 },
 };
