@@ -103,6 +103,8 @@ class RegisterState {
   readonly #pages = new Map<number, number>();
   readonly #addresses = new Map<number, number>();
   readonly #constants = new Map<number, number>();
+  /** Registers that hold the thread pointer: 'self', or plus a register's value. */
+  readonly #threads = new Map<number, 'self' | number>();
 
   /** What this word lets us know about a register or a global, if anything. */
   facts(word: number, address: number): Facts {
@@ -118,7 +120,10 @@ class RegisterState {
     // movz starts a constant; movk fills one quarter of the register that movz left zero.
     const before = move === 0xf2800000 ? (this.#constants.get(rd) ?? 0) : 0;
     const global = adds ? this.#pages.get(rn)! + ((word >>> 10) & 0xfff) : 0;
+    const thread = this.#threadFacts(word);
     if (writesRegister(word)) this.#forget(rd);
+    if (thread.holds !== undefined) this.#threads.set(rd, thread.holds);
+    if (thread.reads !== undefined) return { ...changed, readsThread: thread.reads };
     if (page) {
       const pages = signed(((word >>> 3) & 0x1ffffc) | ((word >>> 29) & 3), 21);
       this.#pages.set(rd, address - (address % 4096) + pages * 4096);
@@ -137,7 +142,31 @@ class RegisterState {
     return memory;
   }
 
+  /**
+   * How load_g reaches g: since Go 1.16 by ldr x28, [x0, x27], before by an addition and a load
+   * without an offset; x0 was read from tpidr_el0, and x27 holds the offset.
+   */
+  #threadFacts(word: number): {
+    holds?: 'self' | number;
+    reads?: NonNullable<Instruction['readsThread']>;
+  } {
+    const rn = (word >>> 5) & 31;
+    const rm = (word >>> 16) & 31;
+    if ((word & 0xffffffe0) >>> 0 === 0xd53bd040) return { holds: 'self' };
+    const from = this.#threads.get(rn);
+    if ((word & 0xffe0fc00) >>> 0 === 0x8b000000 && from === 'self') return { holds: rm };
+    const loadsG = (word & 31) === 28;
+    if ((word & 0xfffffc00) >>> 0 === 0xf9400000 && typeof from === 'number' && loadsG) {
+      return { reads: { register: `x${from}` } };
+    }
+    if ((word & 0xffe0fc00) >>> 0 === 0xf8606800 && rn !== REGISTER_SP && loadsG) {
+      return { reads: { register: `x${rm}` } };
+    }
+    return {};
+  }
+
   #forget(register: number): void {
+    this.#threads.delete(register);
     this.#pages.delete(register);
     this.#addresses.delete(register);
     this.#constants.delete(register);
@@ -176,8 +205,6 @@ function memoryFacts(word: number, base: number | undefined): Facts {
 function decodeWord(word: number, address: number, state: RegisterState): Instruction {
   const match = PATTERNS.find(p => (word & p.mask) >>> 0 === p.value);
   const target = match && branchTarget(word, address, match.mnemonic);
-  const rn = (word >>> 5) & 31;
-  const rt = word & 31;
   return {
     address,
     length: 4,
@@ -189,10 +216,6 @@ function decodeWord(word: number, address: number, state: RegisterState): Instru
     ...(match?.mnemonic === 'bti' && { landingPad: true }),
     // ldr x16, [x28, #16]: g.stackguard0; #24: stackguard1, in functions of the system stack.
     ...((word === 0xf9400b90 || word === 0xf9400f90) && { readsStackGuard: true }),
-    // ldr xt, [xn, xm] with xn just read from tpidr_el0: the register holds the TLS offset.
-    ...((word & 0xffe0fc00) >>> 0 === 0xf8606800 &&
-      rn !== REGISTER_SP &&
-      rt === 28 && { readsThread: { register: `x${(word >>> 16) & 31}` } }),
     ...state.facts(word, address),
   };
 }
