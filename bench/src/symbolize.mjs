@@ -61,10 +61,10 @@ const openMs = performance.now() - start;
 const openBytes = process.memoryUsage().rss - before;
 const time = batch => {
   start = performance.now();
-  const { frameListOf, lists } = go.pclntab.symbolizeMany(batch);
+  const { frameListOf, firstFrame, lineOf } = go.pclntab.symbolizeMany(batch);
   const seconds = (performance.now() - start) / 1000;
   let named = 0;
-  for (const list of frameListOf) if (lists[list][0]?.line > 0) named++;
+  for (const list of frameListOf) if (list > 0 && lineOf[firstFrame[list]] > 0) named++;
   return { perSecond: batch.length / seconds, named };
 };
 const [first, ordered, again] = batches.map(time);

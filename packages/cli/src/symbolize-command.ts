@@ -20,28 +20,22 @@ export async function symbolize(path: string, json: boolean, surround: Surround)
   try {
     const names = new ProgramNames(elf, { roots: [''], path: resolve(surround.cwd, path) });
     const write = json ? jsonWriter() : textLine;
-    let piece = '';
     let number = 0;
     for await (const lines of linesOf(surround.input())) {
-      for (const line of lines) {
-        number++;
-        const text = line.trim();
-        if (text === '') continue;
-        const digits = ADDRESS.exec(text)?.[1];
-        if (digits === undefined) {
-          surround.out(piece);
-          throw badLine(text, number);
-        }
-        const address = Number.parseInt(digits, 16);
-        piece += write(plain(digits), address, names.atOrUnknown(address));
-      }
-      if (piece.length >= PIECE) {
+      const { addresses, shown, bad } = readAddresses(lines);
+      let piece = '';
+      let at = 0;
+      for (const found of names.many(Float64Array.from(addresses))) {
+        piece += write(shown[at]!, addresses[at++]!, found);
+        if (piece.length < PIECE) continue;
         surround.out(piece);
         piece = '';
         await surround.drained();
       }
+      surround.out(piece);
+      if (bad !== undefined) throw badLine(bad.text, number + bad.line);
+      number += lines.length;
     }
-    surround.out(piece);
     return EXIT.done;
   } catch (error) {
     if (error instanceof FormatError) throw damaged(path, error);
@@ -52,6 +46,27 @@ export async function symbolize(path: string, json: boolean, surround: Surround)
   } finally {
     reader.close();
   }
+}
+
+/** Addresses of some lines, up to the first line that is none; blank lines do not count. */
+function readAddresses(lines: readonly string[]): {
+  readonly addresses: readonly number[];
+  /** Each address as it is printed. */
+  readonly shown: readonly string[];
+  /** Text and number, from 1, of the line that is no address. */
+  readonly bad?: { readonly text: string; readonly line: number };
+} {
+  const addresses: number[] = [];
+  const shown: string[] = [];
+  for (const [i, line] of lines.entries()) {
+    const text = line.trim();
+    if (text === '') continue;
+    const digits = ADDRESS.exec(text)?.[1];
+    if (digits === undefined) return { addresses, shown, bad: { text, line: i + 1 } };
+    addresses.push(Number.parseInt(digits, 16));
+    shown.push(plain(digits));
+  }
+  return { addresses, shown };
 }
 
 function badLine(text: string, number: number): UsageError {

@@ -3,28 +3,18 @@
  * lists are shared between addresses and between calls, so nobody may change one; and a batch is
  * answered in the order in which it was asked, but worked through in the order of addresses.
  */
+import {
+  FrameColumns,
+  FramePath,
+  type GoFrame,
+  stringNumbers,
+  type StringNumbers,
+  type SymbolizedBatch,
+} from './frame-columns.js';
 import { type FunctionDecoder, NO_LINE } from './function-decoder.js';
 import type { FunctionTable } from './function-table.js';
 import { sortedOrder } from './sorted-order.js';
 
-/** One source frame of an address; inlined frames come before the function that holds them. */
-export interface GoFrame {
-  readonly function: string;
-  readonly file: string | undefined;
-  readonly line: number | undefined;
-  readonly inlined: boolean;
-}
-
-/** Frames of many addresses: addresses of the same source line share one list. */
-export interface SymbolizedBatch {
-  /** For each address the number of its list; 0 for addresses outside Go's code. */
-  readonly frameListOf: Uint32Array;
-  /** Lists by number, innermost frame first; the list 0 is empty. Shared: not to be changed. */
-  readonly lists: readonly (readonly GoFrame[])[];
-}
-
-/** Frames that one list may have; the deepest of real programs have a few dozen. */
-const FRAMES_MAX = 1000;
 /** Lists that are kept from batch to batch, some 150 bytes each. */
 const LISTS_MAX = 1 << 20;
 const NO_FRAMES: readonly GoFrame[] = [];
@@ -39,11 +29,15 @@ export class FrameLists {
   #kept = 0;
   #generation = 0;
   /** Node → number of its list in the batch in work; 0 where it has none yet. */
-  #numbers = new Uint32Array(0);
+  #numbers: Uint32Array = new Uint32Array(0);
+  readonly #path = new FramePath();
+  readonly #names: StringNumbers;
+  readonly #files: StringNumbers;
 
   constructor(table: FunctionTable, decoder: FunctionDecoder) {
     this.#table = table;
     this.#decoder = decoder;
+    [this.#names, this.#files] = stringNumbers(table);
   }
 
   /** Frames of one address. Throws FormatError where the function's tables are damaged. */
@@ -63,45 +57,52 @@ export class FrameLists {
     const { starts, count, module } = this.#table;
     const { nodes } = this.#decoder;
     const frameListOf = new Uint32Array(addresses.length);
-    const lists: (readonly GoFrame[])[] = [NO_FRAMES];
+    const columns = new FrameColumns(this.#names, this.#files);
+    const outer = (): number => this.#outerName(index);
     const { keys, order } = sortedOrder(addresses, module.text, starts[0]!, starts[count]!);
     this.#numbers.fill(0);
     let index = -1;
-    let start = 0;
-    let end = 0;
-    let range = 0;
+    let [start, end, range, last] = [0, 0, 0, 0];
+    // Columns are replaced when they grow, which decoding alone makes them do.
+    let { rangeEnd, rangeNode } = nodes;
+    let numbers = this.#numbers;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
       if (key >= end || index < 0) {
         index = gallop(starts, Math.max(0, index), count, key);
         const { generation } = nodes;
         this.#decode(index);
+        numbers = this.#numbersFor(nodes.name.length);
         // Numbers of forgotten nodes would be taken for those of the new ones.
-        if (nodes.generation !== generation) this.#numbers.fill(0);
+        if (nodes.generation !== generation) numbers.fill(0);
+        ({ rangeEnd, rangeNode } = nodes);
         start = starts[index]!;
         end = starts[index + 1]!;
         range = nodes.first[index]!;
+        last = nodes.last[index]!;
       }
-      const last = nodes.last[index]!;
-      while (range < last && nodes.rangeEnd[range]! <= key - start) range++;
+      const offset = key - start;
+      while (range < last && rangeEnd[range]! <= offset) range++;
       if (range === last) continue;
-      const node = nodes.rangeNode[range]!;
-      if (node >= this.#numbers.length) this.#growNumbers(nodes.name.length);
-      let number = this.#numbers[node]!;
+      const node = rangeNode[range]!;
+      let number = numbers[node]!;
       if (number === 0) {
-        number = lists.length;
-        lists.push(this.#listOf(node, index));
-        this.#numbers[node] = number;
+        number = columns.add(nodes, node, outer);
+        numbers[node] = number;
       }
       frameListOf[order === undefined ? i : order[i]!] = number;
     }
-    return { frameListOf, lists };
+    return columns.finish(frameListOf);
   }
 
-  #growNumbers(length: number): void {
-    const larger = new Uint32Array(length);
-    larger.set(this.#numbers);
-    this.#numbers = larger;
+  /** The column of numbers, grown where there are more nodes than it holds. */
+  #numbersFor(length: number): Uint32Array {
+    if (length > this.#numbers.length) {
+      const larger = new Uint32Array(length);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    return this.#numbers;
   }
 
   #decode(index: number): void {
@@ -118,20 +119,21 @@ export class FrameLists {
     const kept = this.#lists[node];
     if (kept !== undefined) return kept;
     const { parent } = this.#decoder.nodes;
-    const list = [this.#frameOf(node)];
-    for (let at = parent[node]!; at >= 0; at = parent[at]!) {
-      const frame = this.#frameOf(at);
-      if (list.includes(frame) || list.length === FRAMES_MAX) {
-        // A circle: the call is taken to stand in the function itself.
-        const name = this.#table.field(this.#table.recordAt(index), this.#table.layout.func.name);
-        list.push({ ...frame, function: this.#table.nameAt(name), inlined: false });
-        break;
-      }
-      list.push(frame);
+    const path = this.#path;
+    path.follow(this.#decoder.nodes.parent, node);
+    const list = Array.from(path.nodes.subarray(0, path.count), at => this.#frameOf(at));
+    if (path.repeated >= 0) {
+      // The walk came round: the call is taken to stand in the function itself.
+      const name = this.#table.nameAt(this.#outerName(index));
+      list.push({ ...this.#frameOf(path.repeated), function: name, inlined: false });
     }
     this.#lists[node] = list;
     this.#kept++;
     return list;
+  }
+
+  #outerName(index: number): number {
+    return this.#table.field(this.#table.recordAt(index), this.#table.layout.func.name);
   }
 
   #frameOf(node: number): GoFrame {

@@ -34,6 +34,10 @@ export class FunctionDecoder {
   /** The record that was asked for last, and its name offset. */
   #lastCall = -1;
   #lastName = -1;
+  /** Name offset of the function in work; the file number that was asked for last, its offset. */
+  #name = 0;
+  #lastFile = -1;
+  #lastFileOffset = NO_FILE;
   /** Record → node of the frame around it, of the function in work. */
   readonly #callers = new Map<number, number>();
 
@@ -56,6 +60,9 @@ export class FunctionDecoder {
     const { count: firstNode, ranges: first } = this.nodes;
     this.#firstNode = firstNode;
     this.#tree = tree;
+    this.#name = record < 0 ? 0 : table.field(record, table.layout.func.name);
+    this.#lastFile = -1;
+    this.#lastFileOffset = NO_FILE;
     if (record >= 0) this.#addRanges(record, size, tree);
     this.nodes.first[index] = first;
     this.nodes.last[index] = this.nodes.ranges;
@@ -110,23 +117,24 @@ export class FunctionDecoder {
 
   /** The node of a position; ranges that share it and lie near each other share the node. */
   #nodeOf(record: number, call: number, file: number, line: number): number {
-    const name = call < 0 ? this.#outerName(record) : this.#nameOf(this.#tree, call);
-    const offset = this.#table.fileOffset(record, file);
+    const name = call < 0 ? this.#name : this.#nameOf(this.#tree, call);
+    if (file !== this.#lastFile) {
+      this.#lastFile = file;
+      this.#lastFileOffset = this.#table.fileOffset(record, file);
+    }
+    const offset = this.#lastFileOffset;
     const caller = call < 0 ? NO_NODE : call;
     const { nodes } = this;
+    const { line: lines, parent } = nodes;
     const oldest = Math.max(this.#firstNode, nodes.count - NODES_COMPARED);
     for (let node = nodes.count - 1; node >= oldest; node--) {
       // The caller's record stands in `parent` until the function's nodes are linked.
-      const same = nodes.line[node] === line && nodes.parent[node] === caller;
+      const same = lines[node] === line && parent[node] === caller;
       if (same && nodes.file[node] === offset && nodes.name[node] === name) return node;
     }
     const node = nodes.addNode(name, offset, line);
     nodes.parent[node] = caller;
     return node;
-  }
-
-  #outerName(record: number): number {
-    return this.#table.field(record, this.#table.layout.func.name);
   }
 
   /** Name offset of an inlined function; -1 where its record lies outside the file's bytes. */
@@ -161,7 +169,7 @@ export class FunctionDecoder {
       node =
         range >= 0
           ? this.nodes.rangeNode[range]!
-          : this.nodes.addNode(this.#outerName(record), NO_FILE, NO_LINE);
+          : this.nodes.addNode(this.#name, NO_FILE, NO_LINE);
       this.#callers.set(call, node);
     }
     return node;
@@ -182,7 +190,7 @@ export class FunctionDecoder {
         const file = read === undefined ? NO_FILE : this.#table.fileOffset(record, read.file);
         const line = read?.line ?? NO_LINE;
         const name = this.#nameOf(tree, parent);
-        node = this.nodes.addNode(name < 0 ? this.#outerName(record) : name, file, line);
+        node = this.nodes.addNode(name < 0 ? this.#name : name, file, line);
         this.#callers.set(at, node);
       }
       if (inner === NO_NODE) result = node;

@@ -1,7 +1,7 @@
 /** Room gosym: what Go's own tables say of a program, stripped or not. Imports elf and code. */
 export { goBuildId, readBuildInfo, type BuildInfo } from './build-info.js';
 export type { GoBuildMode } from './build-mode.js';
-export type { GoFrame, SymbolizedBatch } from './frame-lists.js';
+export type { GoFrame, SymbolizedBatch } from './frame-columns.js';
 export { isGoProgram, openGoProgram, type GoProgram } from './go-program.js';
 export type { ModuleData } from './module-data.js';
 export { confirmProgram } from './ladder-program.js';

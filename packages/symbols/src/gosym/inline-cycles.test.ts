@@ -61,6 +61,6 @@ for (const release of ['go1.15.15', 'go1.17.13', 'go1.19.13', 'go1.20.14', 'go1.
     t.match(frames[0], { function: 'main.inner', inlined: true });
     t.match(frames.at(-1), { function: OUTER, inlined: false });
     const batch = pclntab.symbolizeMany(Float64Array.of(address, address));
-    t.same(batch.lists[batch.frameListOf[1]!], frames, 'a batch says the same');
+    t.same(batch.framesOf(batch.frameListOf[1]!), frames, 'a batch says the same');
   });
 }

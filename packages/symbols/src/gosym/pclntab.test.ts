@@ -115,7 +115,7 @@ function compare(t: Assertions, release: string, arch: Arch, mode: (typeof MODES
   // The newest tool reads every layout; those to 1.19 find nothing in a PIE.
   const lines = goAddr2line(ALL_RELEASES.at(-1)!, binary, addresses);
   const different = addresses.flatMap((address, i) => {
-    const frames = batch.lists[batch.frameListOf[i]!]!;
+    const frames = batch.framesOf(batch.frameListOf[i]!);
     // addr2line prints the outer function, but file and line of the innermost frame.
     const ours = `${frames.at(-1)?.function} ${frames[0]?.file}:${frames[0]?.line}`;
     const padding = frames[0]?.line === undefined;

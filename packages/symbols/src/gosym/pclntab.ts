@@ -5,7 +5,8 @@
  * to avoid.
  */
 import { type ElfFile, FormatError } from '../elf/index.js';
-import { FrameLists, type GoFrame, type SymbolizedBatch } from './frame-lists.js';
+import type { GoFrame, SymbolizedBatch } from './frame-columns.js';
+import { FrameLists } from './frame-lists.js';
 import { FunctionDecoder } from './function-decoder.js';
 import { FunctionTable } from './function-table.js';
 import { findGofunc } from './gofunc.js';

@@ -4,7 +4,13 @@
  * who has return addresses subtracts one first.
  */
 import { type ElfFile, FormatError } from '../elf/index.js';
-import { type GoFrame, isGoProgram, openPclntab, type Pclntab } from '../gosym/index.js';
+import {
+  type GoFrame,
+  isGoProgram,
+  openPclntab,
+  type Pclntab,
+  type SymbolizedBatch,
+} from '../gosym/index.js';
 import { CSymbols } from './c-symbols.js';
 import type { DebugSearch } from './debug-files.js';
 
@@ -52,6 +58,39 @@ export class ProgramNames {
     if (hit === undefined) return UNKNOWN;
     const frame = { function: hit.name, file: undefined, line: undefined, inlined: false };
     return { entry: hit.start, frames: [frame] };
+  }
+
+  /**
+   * The names of many addresses, in their order; damage to single entries is told as
+   * {@link atOrUnknown} does. Each answer is made when it is asked for: one that is not kept costs
+   * no memory.
+   */
+  *many(addresses: Float64Array): Generator<AddressNames> {
+    const batch = this.#batchOf(addresses);
+    let [list, entry, end] = [0, 0, 0];
+    let names = UNKNOWN;
+    for (const [i, address] of addresses.entries()) {
+      const next = batch?.frameListOf[i] ?? 0;
+      if (next === 0) {
+        yield this.atOrUnknown(address);
+        continue;
+      }
+      const moved = address < entry || address >= end;
+      if (moved) ({ entry, end } = this.pclntab!.functionAt(address)!);
+      if (moved || next !== list) names = { entry, frames: batch!.framesOf(next) };
+      list = next;
+      yield names;
+    }
+  }
+
+  /** Undefined where the program holds no Go, or where damage asks for one address at a time. */
+  #batchOf(addresses: Float64Array): SymbolizedBatch | undefined {
+    try {
+      return this.pclntab?.symbolizeMany(addresses);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return undefined;
+    }
   }
 
   /** The same, with damage to single entries told as an address that nothing covers. */
