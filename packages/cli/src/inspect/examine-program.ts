@@ -4,6 +4,8 @@
  */
 import {
   confirmProgram,
+  CSymbols,
+  type DebugSearch,
   type ElfFile,
   findTlsG,
   goBuildId,
@@ -35,6 +37,8 @@ export interface Subject {
   readonly elf: ElfFile;
   readonly go: GoProgram;
   readonly probes: readonly FoundProbe[];
+  /** Where debug files of its C code are looked for. */
+  readonly search: DebugSearch;
   /** Of a running process: its pid, and how it resolves attach alternatives. */
   readonly live?: { readonly pid: number; readonly resolve: Resolve };
 }
@@ -94,6 +98,11 @@ function tlsOf(tls: ReturnType<typeof findTlsG>): Inspection['tlsG'] {
   return { offset: null, slot: hex(slot), foundBy };
 }
 
+function cSymbolsOf(elf: ElfFile, search: DebugSearch): Inspection['cSymbols'] {
+  const { sources, refused } = new CSymbols(elf, search);
+  return { sources, refused };
+}
+
 /** Everything that `sonde inspect` prints. Throws FormatError where the tables are damaged. */
 export async function examineProgram(subject: Subject): Promise<Inspection> {
   const { elf, probes, live } = subject;
@@ -135,6 +144,7 @@ export async function examineProgram(subject: Subject): Promise<Inspection> {
     tlsG: tlsOf(tlsG),
     tableRung: 'rung' in rung ? rung.rung : null,
     allocator,
+    cSymbols: go.cgo ? cSymbolsOf(elf, subject.search) : null,
     hooks,
     missing: [...problems, ...findMissing(go, { tableProblem, tlsKnown }, hooks)],
   };

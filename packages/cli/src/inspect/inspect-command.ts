@@ -2,6 +2,7 @@
  * `sonde inspect`: what Sonde can see of a program before it traces it. The fact a reader gets
  * wrong: a file needs no rights and may be built for another machine; `--pid` needs both to match.
  */
+import { resolve } from 'node:path';
 import { UsageError } from '@sonde/core';
 import { openTarget } from '@sonde/core/target';
 import {
@@ -36,6 +37,7 @@ async function inspectFile(path: string, search: SearchOptions): Promise<Inspect
       elf,
       go: await confirmProgram(openGoProgram(elf)),
       probes,
+      search: { roots: [''], path: resolve(search.cwd, path) },
     });
   } catch (error) {
     if (error instanceof FormatError) throw damaged(path, error);
@@ -59,6 +61,7 @@ async function inspectProcess(pid: number, search: SearchOptions): Promise<Inspe
       elf: go.elf,
       go,
       probes,
+      search: { roots: [`/proc/${pid}/root`, ''], path: target.info.exe },
       live: { pid, resolve: attach => target.resolve(attach) },
     });
   } finally {

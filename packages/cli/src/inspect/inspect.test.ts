@@ -1,5 +1,7 @@
 /** `sonde inspect` on programs of several builds: its schema, its facts, its refusals. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { buildGoFixture, CGO, SELF_DESCRIBING } from '@sonde/symbols/testing';
@@ -47,6 +49,24 @@ t.test('the same program, stripped or not, of both architectures', async t => {
       t.ok(i.missing.some(each => each.what.includes('memory profiling')));
     }
   }
+});
+
+t.test('C names: where they come from, and debug files that are not of this build', async t => {
+  const path = join(t.testdir(), 'program');
+  const flags = ['-ldflags=-s -w -linkmode=external -extldflags=-Wl,--build-id=none'];
+  copyFileSync(buildGoFixture({ source: CGO, cgo: true, flags }), path);
+  const other = `${path}.debug`;
+  writeFileSync(other, 'the debug file of this program');
+  execFileSync('objcopy', [`--add-gnu-debuglink=${other}`, path]);
+  t.same((await inspect(path)).cSymbols?.refused.length, 1);
+  copyFileSync(process.execPath, other);
+  const i = await inspect(path);
+  t.match(i.cSymbols?.sources, ['dynsym']);
+  t.match(i.cSymbols?.refused, [/program\.debug: its checksum is another$/]);
+  const { out } = await runSonde(['inspect', path]);
+  t.match(out, /^C names +by dynsym/m);
+  t.match(out, /refused\s+\S*program\.debug/);
+  t.equal((await inspect(buildGoFixture({ source: SELF_DESCRIBING }))).cSymbols, null);
 });
 
 t.test('a cgo program names the library that its C heap lies in', async t => {

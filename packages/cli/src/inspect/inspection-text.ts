@@ -82,6 +82,11 @@ function* factsOf(i: Inspection): Generator<readonly [label: string, text: strin
   yield ['arguments', i.goAbi === 0 ? 'on the stack (ABI0)' : 'in registers (ABIInternal)'];
   yield ['g', placeOfG(i)];
   yield ['C heap', allocatorText(i)];
+  if (i.cSymbols !== null) {
+    const { sources, refused } = i.cSymbols;
+    yield ['C names', sources.length === 0 ? 'none' : `by ${sources.join(', ')}`];
+    for (const file of refused) yield ['', `refused ${file}`];
+  }
 }
 
 function placeOfG({ tlsG, arch, cgo }: Inspection): string {

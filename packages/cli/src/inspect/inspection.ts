@@ -90,6 +90,14 @@ export interface Inspection {
     readonly in: 'program' | 'library' | 'none' | 'unknown';
     readonly libraries: readonly string[];
   };
+  /**
+   * Where names of the program's own C functions come from, best first, and the debug files that
+   * were there and were refused, each with its reason; null for a program without C.
+   */
+  readonly cSymbols: {
+    readonly sources: readonly string[];
+    readonly refused: readonly string[];
+  } | null;
   readonly hooks: readonly Hook[];
   readonly missing: readonly Missing[];
 }
