@@ -87,6 +87,29 @@ static __always_inline void sonde_regs_of(const struct pt_regs *ctx, struct sond
 #endif
 }
 
+/*
+ * The registers that the kernel keeps at an address of its own; not 0 on failure. All of arm64's
+ * would fill two thirds of a BPF program's stack; those that are wanted lie side by side.
+ */
+static __always_inline long sonde_read_regs(__u64 address, struct sonde_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	struct pt_regs user = {};
+	long error = bpf_probe_read_kernel(&user, sizeof(user), (void *)address);
+
+	sonde_regs_of(&user, regs);
+#else
+	/* x29, x30, sp, pc: struct user_pt_regs is part of the kernel's user interface. */
+	__u64 user[4] = {};
+	long error = bpf_probe_read_kernel(user, sizeof(user), (void *)(address + 29 * 8));
+
+	*regs = (struct sonde_regs){
+		.fp = user[0], .lr = user[1], .sp = user[2], .ip = user[3]
+	};
+#endif
+	return error;
+}
+
 /* Where the current function returns to, at its first or its last instruction. */
 static __always_inline __u64 sonde_caller(const struct sonde_regs *regs)
 {

@@ -338,24 +338,18 @@ static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
 static __always_inline bool sonde_task_regs(void *ctx, struct sonde_regs *regs)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct pt_regs user = {};
 	__u64 ip = 0, top;
 
 	if (bpf_core_enum_value_exists(enum bpf_func_id___sonde, BPF_FUNC_task_pt_regs___sonde)) {
 		top = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
-		if (!bpf_probe_read_kernel(&user, sizeof(user), (void *)top)) {
-			sonde_regs_of(&user, regs);
+		if (!sonde_read_regs(top, regs))
 			return true;
-		}
 	}
 	if (bpf_get_stack(ctx, &ip, sizeof(ip), BPF_F_USER_STACK) < 0)
 		ip = 0;
 	top = (__u64)BPF_CORE_READ(task, stack) + SONDE_KERNEL_STACK_BYTES;
 	top -= bpf_core_type_size(struct pt_regs);
-	if (bpf_probe_read_kernel(&user, sizeof(user), (void *)top))
-		user = (struct pt_regs){};
-	sonde_regs_of(&user, regs);
-	if (ip && regs->ip == ip)
+	if (!sonde_read_regs(top, regs) && ip && regs->ip == ip)
 		return true;
 	*regs = (struct sonde_regs){ .ip = ip };
 	return false;
