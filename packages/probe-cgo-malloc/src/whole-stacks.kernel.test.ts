@@ -80,6 +80,9 @@ async function compare(test: Test, traced: Traced, names: Names): Promise<number
     const { pcs, truncated } = session.readStack(fields['stack'] as bigint);
     // Beyond a callback the outer Go code is known on x86_64 only, and the stack says so.
     const expected = each.kind === 'through go' && process.arch === 'arm64' ? BEYOND : undefined;
+    // arm64's kernel describes the return from a signal handler nowhere: a cut stack says so.
+    const cut = each.kind === 'signal' && process.arch === 'arm64' && truncated !== undefined;
+    if (cut && /^no unwind data/.test(truncated)) return [];
     if (truncated !== expected) return [`${each.kind}: truncated: ${truncated}`];
     const what = difference(each, pcs, names);
     return what === undefined ? [] : [`${each.kind}: ${what}`];

@@ -98,9 +98,9 @@ t.test('the config struct is hash, target, parameters, mode', async t => {
   const ir = toIr(probeWith({ a: u8('a') }, { params }));
   t.strictSame(places(ir.config), [
     '0 schemaHash 16',
-    '16 target 128',
-    '144 maxLive 4',
-    '148 mode 4',
+    '16 target 192',
+    '208 maxLive 4',
+    '212 mode 4',
   ]);
 });
 

@@ -78,9 +78,7 @@ export class CodeRules {
 
   #find(lookup: number, exact: boolean): CodeRule {
     try {
-      const described = this.#describedAt(lookup);
-      const row =
-        described?.table.rowAt(lookup - described.bias) ?? this.#trampoline(lookup, exact);
+      const row = this.#trampoline(lookup, exact) ?? this.#describedRow(lookup);
       if (row === undefined) return NOTHING;
       return { row, rule: packRule(this.#arch, row, exact) };
     } catch (error) {
@@ -89,6 +87,11 @@ export class CodeRules {
       this.#damaged++;
       return NOTHING;
     }
+  }
+
+  #describedRow(lookup: number): UnwindRow | undefined {
+    const described = this.#describedAt(lookup);
+    return described?.table.rowAt(lookup - described.bias);
   }
 
   /** A handler returns into the vDSO of arm64 at the instruction itself: nothing called it. */
