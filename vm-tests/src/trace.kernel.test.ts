@@ -82,8 +82,8 @@ async function traceLeak(name: string, workload: Workload): Promise<Finding> {
   const args = [cli, 'trace', '--pid', String(workload.pid), ...words];
   // 1 says that something was found.
   await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 }).catch(
-    (error: { code?: number }) => {
-      if (error.code !== 1) throw error as Error;
+    (error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 1)) throw error;
     },
   );
   const report = JSON.parse(readFileSync(path, 'utf8')) as Report;

@@ -5,7 +5,6 @@
  */
 import type { Registers, StackBounds } from './goroutine-stack.js';
 import {
-  LIMITS,
   type MemoryRange,
   readWord,
   type RuntimeMemory,

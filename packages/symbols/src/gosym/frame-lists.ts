@@ -118,7 +118,6 @@ export class FrameLists {
   #listOf(node: number, index: number): readonly GoFrame[] {
     const kept = this.#lists[node];
     if (kept !== undefined) return kept;
-    const { parent } = this.#decoder.nodes;
     const path = this.#path;
     path.follow(this.#decoder.nodes.parent, node);
     const list = Array.from(path.nodes.subarray(0, path.count), at => this.#frameOf(at));
