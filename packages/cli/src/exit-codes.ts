@@ -19,7 +19,8 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
   const message = error instanceof Error ? error.message : String(error);
   const lines = [`sonde: ${message}`];
   if (error instanceof LoadError) {
-    if (error.source !== '') lines.push(`  at ${error.source}`);
+    if (error.explanation.length > 0) lines.push(...error.explanation.map(line => `  ${line}`));
+    else if (error.source !== '') lines.push(`  at ${error.source}`);
     if (error.summary !== '' && !message.includes(error.summary)) lines.push(`  ${error.summary}`);
   }
   const hint = hintOf(error);

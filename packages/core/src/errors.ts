@@ -57,6 +57,8 @@ export interface LoadFailure {
   readonly log?: string;
   /** Positive errno of the failed call, 0 when there was none. */
   readonly errno?: number;
+  /** For authors: the line of C, what is wrong there, the schema's line, what to do; as lines. */
+  readonly explanation?: readonly string[];
 }
 
 /** A BPF object was refused. Answers: which program, on which line, and what did they say? */
@@ -67,6 +69,7 @@ export class LoadError extends Error {
   readonly source: string;
   readonly log: string;
   readonly errno: number;
+  readonly explanation: readonly string[];
   readonly hint?: string;
 
   constructor(message: string, failure: LoadFailure = {}, options: SondeErrorOptions = {}) {
@@ -76,6 +79,7 @@ export class LoadError extends Error {
     this.source = failure.source ?? '';
     this.log = failure.log ?? '';
     this.errno = failure.errno ?? 0;
+    this.explanation = failure.explanation ?? [];
     if (options.hint !== undefined) this.hint = options.hint;
   }
 }

@@ -41,7 +41,12 @@ export async function askHost(): Promise<HostAnswer> {
 /** What the host lane runs and where it may write. */
 export interface HostRequest {
   readonly architecture: Architecture;
-  readonly programs: readonly { readonly name: string; readonly bundle: string }[];
+  readonly programs: readonly {
+    readonly name: string;
+    readonly bundle: string;
+    /** The package whose tests these are; its objects are used too. */
+    readonly folder: string;
+  }[];
   readonly outDir: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -57,7 +62,11 @@ export async function runOnHost(request: HostRequest): Promise<void> {
   const objects = join(request.outDir, 'bpf');
   await rm(objects, { recursive: true, force: true });
   await mkdir(objects, { recursive: true });
-  for (const file of await objectFiles(request.architecture, objects)) {
+  for (const file of await objectFiles(
+    request.architecture,
+    objects,
+    request.programs.map(program => program.folder),
+  )) {
     await copyFile(file.from, file.to);
   }
   const env = {

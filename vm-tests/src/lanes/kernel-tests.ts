@@ -136,7 +136,11 @@ async function onHost(
   const verdicts: SuiteVerdict[] = [];
   await runOnHost({
     architecture,
-    programs: ready.map(({ suite, bundle }) => ({ name: suite.name, bundle })),
+    programs: ready.map(({ suite, bundle }) => ({
+      name: suite.name,
+      bundle,
+      folder: suite.folder,
+    })),
     outDir: folder,
     timeoutMs: request.suiteTimeoutSeconds * 1000,
     ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -169,7 +173,11 @@ async function inGuests(
       await buildEveryWorkload(request.matrix, arch, request.builds, request.progress);
       return [
         ...ready.map(({ suite, bundle }) => ({ from: bundle, to: `tests/${suite.name}.mjs` })),
-        ...(await objectFiles(arch, 'bpf')),
+        ...(await objectFiles(
+          arch,
+          'bpf',
+          ready.map(r => r.suite.folder),
+        )),
         ...(await workloadFiles(arch, 'workloads')),
         ...program,
       ];

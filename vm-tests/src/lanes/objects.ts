@@ -22,11 +22,20 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-/** Returns every package's BPF objects for one architecture, to appear in `folder`. */
-export async function objectFiles(arch: Architecture, folder: string): Promise<PayloadFile[]> {
+/**
+ * Returns the BPF objects of every package, and of the suites in `folders` wherever they lie, for
+ * one architecture, to appear in `folder`.
+ */
+export async function objectFiles(
+  arch: Architecture,
+  folder: string,
+  folders: readonly string[] = [],
+): Promise<PayloadFile[]> {
   const found: PayloadFile[] = [];
-  for (const name of await readdir(join(workspaceRoot, 'packages'))) {
-    const bpf = join(workspaceRoot, 'packages', name, 'dist/bpf');
+  const packages = await readdir(join(workspaceRoot, 'packages'));
+  const all = new Set([...packages.map(name => join(workspaceRoot, 'packages', name)), ...folders]);
+  for (const place of all) {
+    const bpf = join(place, 'dist/bpf');
     if (!existsSync(bpf)) continue;
     for (const file of await readdir(bpf)) {
       if (!file.endsWith(`.${arch.bpf}.bpf.o`)) continue;

@@ -43,6 +43,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 26,
+            },
           },
           {
             name: 'size',
@@ -54,6 +58,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 4,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 27,
+            },
           },
           {
             name: 'site',
@@ -65,8 +73,20 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 28,
             sizeBytes: 4,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 28,
+            },
           },
         ],
+        source: {
+          file: 'bench/records/src/schema.ts',
+          line: 25,
+        },
+      },
+      source: {
+        file: 'bench/records/src/schema.ts',
+        line: 25,
       },
     },
     {
@@ -100,6 +120,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 31,
+            },
           },
           {
             name: 'size',
@@ -111,6 +135,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 32,
+            },
           },
           {
             name: 'stack',
@@ -122,6 +150,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 33,
+            },
           },
           {
             name: 'caller',
@@ -133,6 +165,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 34,
+            },
           },
           {
             name: 'tid',
@@ -144,6 +180,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 4,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 35,
+            },
           },
           {
             name: 'kind',
@@ -155,6 +195,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 52,
             sizeBytes: 4,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 36,
+            },
           },
           {
             name: 'goid',
@@ -166,8 +210,20 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 56,
             sizeBytes: 8,
+            source: {
+              file: 'bench/records/src/schema.ts',
+              line: 37,
+            },
           },
         ],
+        source: {
+          file: 'bench/records/src/schema.ts',
+          line: 30,
+        },
+      },
+      source: {
+        file: 'bench/records/src/schema.ts',
+        line: 30,
       },
     },
   ],
@@ -186,6 +242,10 @@ export const ir: ProbeIr = {
           symbol: 'sys_enter',
         },
       ],
+      source: {
+        file: 'bench/records/src/schema.ts',
+        line: 43,
+      },
     },
   ],
   modes: ['stream'],
@@ -239,6 +299,10 @@ export const ir: ProbeIr = {
         padding: true,
       },
     ],
+    source: {
+      file: 'bench/records/src/schema.ts',
+      line: 41,
+    },
   },
   hash: '305b6d3673370510b5efc21717b2cc87',
 };

@@ -29,14 +29,16 @@ export {
   type FeatureName,
   type FeatureOverrides,
 } from './features.js';
+export { hostArch, type Arch } from './host-arch.js';
+export { programLines, type ProgramLines, type SourceLine } from './line-info.js';
 export {
-  hostArch,
   loadProbe,
   readProbeObject,
   refusalError,
   snakeCase,
-  type Arch,
   type LoadedProbe,
   type LoadPlan,
 } from './probe-object.js';
+export { explainRejection, rejectionLines, type Rejection } from './rejection.js';
+export type { SchemaPlace } from './schema-field.js';
 export { readVerifierLog, shortSummary, type VerifierVerdict } from './verifier-log.js';

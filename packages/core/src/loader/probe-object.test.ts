@@ -4,13 +4,8 @@ import { LoadError } from '../errors.js';
 import { BpfObject } from '../libbpf/index.js';
 import { compileProgram, hostLane } from '../testing/index.js';
 import { FIXTURE_IR, hashMacro } from '../testing/fixture-session.js';
-import {
-  hostArch,
-  loadProbe,
-  readProbeObject,
-  refusalError,
-  type LoadPlan,
-} from './probe-object.js';
+import { hostArch } from './host-arch.js';
+import { loadProbe, readProbeObject, refusalError, type LoadPlan } from './probe-object.js';
 
 // Compilers and the verifier run here; tap's 30 s are too few on a busy machine.
 t.setTimeout(240_000);

@@ -16,17 +16,9 @@ import {
 } from '../libbpf/index.js';
 import type { MapIr, ProbeIr } from '../schema/index.js';
 import { CONFIG_SECTION, writeConfig, type ProbeConfig } from './config-section.js';
+import { hostArch } from './host-arch.js';
+import { explainRejection, rejectionLines } from './rejection.js';
 import { readVerifierLog, shortSummary } from './verifier-log.js';
-
-/** Names of the BPF objects' architectures. */
-export type Arch = 'x86_64' | 'arm64';
-
-/** The architecture of this process. Throws LoadError on others than the two that are supported. */
-export function hostArch(): Arch {
-  if (process.arch === 'x64') return 'x86_64';
-  if (process.arch === 'arm64') return 'arm64';
-  throw new LoadError(`load a probe: no objects exist for architecture ${process.arch}`);
-}
 
 /**
  * Reads a probe's object file for this machine from `objectBase`, or from the folder that the
@@ -108,8 +100,27 @@ function libbpfSummary(refused: RefusedLoad): string {
   return message.replace(/^libbpf: (prog '[^']*': )?/, '');
 }
 
-/** The error for a refused load: one line, the C source line, and the whole log. */
-export function refusalError(subject: string, refused: RefusedLoad): LoadError {
+/** The explanation's lines; none where the verifier said nothing or the object cannot be read. */
+function explain(refused: RefusedLoad, plan: Pick<LoadPlan, 'ir' | 'bytes'>): string[] {
+  if (refused.verifierLog === '' || refused.program === '') return [];
+  try {
+    const { verifierLog, program } = refused;
+    return rejectionLines(explainRejection(verifierLog, plan.bytes, program, plan.ir));
+  } catch {
+    // An object that libbpf took and we cannot read costs the explanation, never the error itself.
+    return [];
+  }
+}
+
+/**
+ * The error for a refused load: one line, the C source line, the whole log, and with `plan` the
+ * explanation.
+ */
+export function refusalError(
+  subject: string,
+  refused: RefusedLoad,
+  plan?: Pick<LoadPlan, 'ir' | 'bytes'>,
+): LoadError {
   const verdict = readVerifierLog(refused.verifierLog);
   const said = shortSummary(verdict);
   const summary = said === '' ? libbpfSummary(refused) : said;
@@ -121,6 +132,7 @@ export function refusalError(subject: string, refused: RefusedLoad): LoadError {
     source: verdict.source,
     log: [refused.messages.join('\n'), refused.verifierLog].filter(part => part !== '').join('\n'),
     errno: refused.errno,
+    ...(plan === undefined ? {} : { explanation: explain(refused, plan) }),
   });
 }
 
@@ -147,7 +159,7 @@ export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): Loaded
       prepare(object, { ...plan, programs });
       const answer = object.load();
       if (answer === undefined) return { object, refused };
-      failure = refusalError(`probe ${plan.ir.name}`, answer);
+      failure = refusalError(`probe ${plan.ir.name}`, answer, plan);
     } catch (error) {
       object.close();
       throw error;

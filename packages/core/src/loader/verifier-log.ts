@@ -27,6 +27,7 @@ const BOOKKEEPING = [
   /^regs=/,
   /^-- (BEGIN|END) /,
   /^(max_states_per_insn|peak_states|total_states)/,
+  /^(cur|old) state:/,
 ];
 
 const INSTRUCTION = /^\d+: \([0-9a-f]{2}\) /;
@@ -38,9 +39,19 @@ function isVerdict(line: string): boolean {
   return !BOOKKEEPING.some(pattern => pattern.test(line));
 }
 
+/**
+ * The lines of a log up to the verdict. Since 7.x an essay for people follows it: a reason, quoted
+ * sources, suggestions; what this room makes of the verdict takes its place.
+ */
+export function verdictLines(log: string): string[] {
+  const lines = log.split('\n').map(line => line.trim());
+  const essay = lines.findIndex(line => line.startsWith('Verification failed: '));
+  return essay < 0 ? lines : lines.slice(0, essay);
+}
+
 /** Reads a whole log. Never throws: what it does not find is empty. */
 export function readVerifierLog(log: string): VerifierVerdict {
-  const lines = log.split('\n').map(line => line.trim());
+  const lines = verdictLines(log);
   let end = lines.length - 1;
   while (end >= 0 && !isVerdict(lines[end] as string)) end--;
   if (end < 0) return { summary: '', source: '', instruction: '' };

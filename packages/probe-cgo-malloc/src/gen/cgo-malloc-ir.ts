@@ -69,6 +69,10 @@ export const ir: ProbeIr = {
           about: 'free(pointer)',
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 81,
+      },
     },
     {
       kind: 'struct',
@@ -87,6 +91,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 86,
+          },
         },
         {
           name: 'usableBytes',
@@ -98,6 +106,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 87,
+          },
         },
         {
           name: 'stack',
@@ -109,6 +121,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 88,
+          },
         },
         {
           name: 'allocatedNs',
@@ -120,6 +136,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 89,
+          },
         },
         {
           name: 'goid',
@@ -131,6 +151,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 90,
+          },
         },
         {
           name: 'tid',
@@ -142,6 +166,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 4,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 91,
+          },
         },
         {
           name: 'allocator',
@@ -152,6 +180,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 44,
           sizeBytes: 1,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 92,
+          },
         },
         {
           name: 'pad0',
@@ -165,6 +197,10 @@ export const ir: ProbeIr = {
           padding: true,
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 85,
+      },
     },
     {
       kind: 'struct',
@@ -183,6 +219,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 95,
+          },
         },
         {
           name: 'sizeBytes',
@@ -194,6 +234,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 96,
+          },
         },
         {
           name: 'resultAddress',
@@ -205,6 +249,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 97,
+          },
         },
         {
           name: 'oldAddress',
@@ -216,6 +264,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 98,
+          },
         },
         {
           name: 'enteredNs',
@@ -227,6 +279,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 99,
+          },
         },
         {
           name: 'stack',
@@ -238,6 +294,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 100,
+          },
         },
         {
           name: 'goid',
@@ -249,6 +309,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 48,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 101,
+          },
         },
         {
           name: 'old',
@@ -259,6 +323,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 56,
           sizeBytes: 48,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 102,
+          },
         },
         {
           name: 'allocator',
@@ -269,6 +337,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 104,
           sizeBytes: 1,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 103,
+          },
         },
         {
           name: 'active',
@@ -280,6 +352,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 105,
           sizeBytes: 1,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 104,
+          },
         },
         {
           name: 'oldKnown',
@@ -291,6 +367,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 106,
           sizeBytes: 1,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 105,
+          },
         },
         {
           name: 'pad0',
@@ -304,6 +384,10 @@ export const ir: ProbeIr = {
           padding: true,
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 94,
+      },
     },
     {
       kind: 'struct',
@@ -322,6 +406,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 68,
+          },
         },
         {
           name: 'frees',
@@ -333,6 +421,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 69,
+          },
         },
         {
           name: 'allocBytes',
@@ -344,6 +436,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 70,
+          },
         },
         {
           name: 'freeBytes',
@@ -355,6 +451,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 71,
+          },
         },
         {
           name: 'allocUsableBytes',
@@ -366,6 +466,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 109,
+          },
         },
         {
           name: 'freeUsableBytes',
@@ -377,6 +481,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 110,
+          },
         },
         {
           name: 'firstNs',
@@ -388,6 +496,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 48,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 111,
+          },
         },
         {
           name: 'lastNs',
@@ -399,8 +511,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 56,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 112,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 107,
+      },
     },
     {
       kind: 'struct',
@@ -419,6 +539,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 68,
+          },
         },
         {
           name: 'frees',
@@ -430,6 +554,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 69,
+          },
         },
         {
           name: 'allocBytes',
@@ -441,6 +569,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 70,
+          },
         },
         {
           name: 'freeBytes',
@@ -452,8 +584,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 71,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 114,
+      },
     },
     {
       kind: 'struct',
@@ -472,6 +612,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 68,
+          },
         },
         {
           name: 'frees',
@@ -483,6 +627,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 69,
+          },
         },
         {
           name: 'allocBytes',
@@ -494,6 +642,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 70,
+          },
         },
         {
           name: 'freeBytes',
@@ -505,6 +657,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 71,
+          },
         },
         {
           name: 'reallocs',
@@ -516,6 +672,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 117,
+          },
         },
         {
           name: 'failed',
@@ -527,6 +687,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 118,
+          },
         },
         {
           name: 'freedBeforeAttach',
@@ -538,6 +702,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 48,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 119,
+          },
         },
         {
           name: 'nested',
@@ -549,8 +717,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 56,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-cgo-malloc/src/schema.ts',
+            line: 120,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 115,
+      },
     },
   ],
   events: [
@@ -585,6 +761,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 125,
+            },
           },
           {
             name: 'sizeBytes',
@@ -596,6 +776,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 126,
+            },
           },
           {
             name: 'usableBytes',
@@ -607,6 +791,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 127,
+            },
           },
           {
             name: 'stack',
@@ -618,6 +806,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 128,
+            },
           },
           {
             name: 'goid',
@@ -629,6 +821,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 129,
+            },
           },
           {
             name: 'tid',
@@ -640,6 +836,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 56,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 130,
+            },
           },
           {
             name: 'allocator',
@@ -650,6 +850,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 60,
             sizeBytes: 1,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 131,
+            },
           },
           {
             name: 'pad0',
@@ -663,6 +867,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 124,
+        },
+      },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 124,
       },
     },
     {
@@ -696,6 +908,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 134,
+            },
           },
           {
             name: 'tid',
@@ -707,6 +923,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 135,
+            },
           },
           {
             name: 'allocator',
@@ -717,6 +937,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 28,
             sizeBytes: 1,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 136,
+            },
           },
           {
             name: 'pad0',
@@ -730,6 +954,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 133,
+        },
+      },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 133,
       },
     },
     {
@@ -763,6 +995,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 139,
+            },
           },
           {
             name: 'address',
@@ -774,6 +1010,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 140,
+            },
           },
           {
             name: 'sizeBytes',
@@ -785,6 +1025,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 141,
+            },
           },
           {
             name: 'usableBytes',
@@ -796,6 +1040,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 142,
+            },
           },
           {
             name: 'stack',
@@ -807,6 +1055,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 143,
+            },
           },
           {
             name: 'goid',
@@ -818,6 +1070,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 56,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 144,
+            },
           },
           {
             name: 'enteredNs',
@@ -829,6 +1085,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 64,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 145,
+            },
           },
           {
             name: 'tid',
@@ -840,6 +1100,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 72,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 148,
+            },
           },
           {
             name: 'allocator',
@@ -850,6 +1114,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 76,
             sizeBytes: 1,
+            source: {
+              file: 'packages/probe-cgo-malloc/src/schema.ts',
+              line: 149,
+            },
           },
           {
             name: 'pad0',
@@ -863,6 +1131,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 138,
+        },
+      },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 138,
       },
     },
   ],
@@ -883,6 +1159,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxLive',
       },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 153,
+      },
     },
     {
       name: 'byStack',
@@ -900,6 +1180,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxStacks',
       },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 159,
+      },
     },
     {
       name: 'sizeClasses',
@@ -915,6 +1199,10 @@ export const ir: ProbeIr = {
         name: 'sizeClass',
       },
       maxEntries: 65,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 165,
+      },
     },
     {
       name: 'totals',
@@ -930,6 +1218,10 @@ export const ir: ProbeIr = {
         name: 'totals',
       },
       maxEntries: 1,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 170,
+      },
     },
     {
       name: 'calls',
@@ -947,6 +1239,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxThreads',
       },
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 175,
+      },
     },
     {
       name: 'blank',
@@ -962,6 +1258,10 @@ export const ir: ProbeIr = {
         name: 'call',
       },
       maxEntries: 1,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 181,
+      },
     },
   ],
   params: [
@@ -971,6 +1271,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 262144,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 188,
+      },
     },
     {
       name: 'maxStacks',
@@ -978,6 +1282,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 16384,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 191,
+      },
     },
     {
       name: 'maxThreads',
@@ -985,6 +1293,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 4096,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 192,
+      },
     },
     {
       name: 'glibcChunks',
@@ -993,6 +1305,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 1,
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 195,
+      },
     },
   ],
   attach: [
@@ -1262,6 +1578,10 @@ export const ir: ProbeIr = {
           library: 'libc',
         },
       ],
+      source: {
+        file: 'packages/probe-cgo-malloc/src/schema.ts',
+        line: 202,
+      },
     },
   ],
   modes: ['stream', 'aggregate'],
@@ -1302,6 +1622,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 208,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 188,
+        },
       },
       {
         name: 'maxStacks',
@@ -1313,6 +1637,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 212,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 191,
+        },
       },
       {
         name: 'maxThreads',
@@ -1324,6 +1652,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 216,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 192,
+        },
       },
       {
         name: 'glibcChunks',
@@ -1336,6 +1668,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 220,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-cgo-malloc/src/schema.ts',
+          line: 195,
+        },
       },
       {
         name: 'mode',
@@ -1360,6 +1696,10 @@ export const ir: ProbeIr = {
         padding: true,
       },
     ],
+    source: {
+      file: 'packages/probe-cgo-malloc/src/schema.ts',
+      line: 187,
+    },
   },
   hash: '3bbbdbbb5ee278143d0a8b2a7c22cfc5',
 };

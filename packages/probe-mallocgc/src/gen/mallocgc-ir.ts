@@ -28,6 +28,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 53,
+          },
         },
         {
           name: 'stack',
@@ -39,6 +43,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 54,
+          },
         },
         {
           name: 'allocatedNs',
@@ -50,6 +58,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 55,
+          },
         },
         {
           name: 'goid',
@@ -61,6 +73,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 56,
+          },
         },
         {
           name: 'tid',
@@ -72,6 +88,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 4,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 57,
+          },
         },
         {
           name: 'pad0',
@@ -85,6 +105,10 @@ export const ir: ProbeIr = {
           padding: true,
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 52,
+      },
     },
     {
       kind: 'struct',
@@ -103,6 +127,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 41,
+          },
         },
         {
           name: 'frees',
@@ -114,6 +142,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 42,
+          },
         },
         {
           name: 'allocBytes',
@@ -125,6 +157,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 43,
+          },
         },
         {
           name: 'freeBytes',
@@ -136,6 +172,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 44,
+          },
         },
         {
           name: 'firstNs',
@@ -147,6 +187,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 61,
+          },
         },
         {
           name: 'lastNs',
@@ -158,8 +202,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 62,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 59,
+      },
     },
     {
       kind: 'struct',
@@ -178,6 +230,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 65,
+          },
         },
         {
           name: 'allocBytes',
@@ -189,8 +245,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 66,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 64,
+      },
     },
     {
       kind: 'struct',
@@ -209,6 +273,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 41,
+          },
         },
         {
           name: 'frees',
@@ -220,6 +288,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 42,
+          },
         },
         {
           name: 'allocBytes',
@@ -231,6 +303,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 43,
+          },
         },
         {
           name: 'freeBytes',
@@ -242,6 +318,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 44,
+          },
         },
         {
           name: 'freedBeforeAttach',
@@ -253,6 +333,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 70,
+          },
         },
         {
           name: 'every',
@@ -264,6 +348,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 71,
+          },
         },
         {
           name: 'samples',
@@ -275,6 +363,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 48,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 72,
+          },
         },
         {
           name: 'sampleFrees',
@@ -286,8 +378,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 56,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-mallocgc/src/schema.ts',
+            line: 73,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 68,
+      },
     },
   ],
   events: [
@@ -322,6 +422,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 78,
+            },
           },
           {
             name: 'sizeBytes',
@@ -333,6 +437,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 79,
+            },
           },
           {
             name: 'stack',
@@ -344,6 +452,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 80,
+            },
           },
           {
             name: 'goid',
@@ -355,6 +467,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 81,
+            },
           },
           {
             name: 'comm',
@@ -365,6 +481,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 16,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 82,
+            },
           },
           {
             name: 'tid',
@@ -376,6 +496,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 64,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 83,
+            },
           },
           {
             name: 'pointerFree',
@@ -387,6 +511,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 68,
             sizeBytes: 1,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 84,
+            },
           },
           {
             name: 'pad0',
@@ -400,6 +528,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 77,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 77,
       },
     },
     {
@@ -433,6 +569,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 87,
+            },
           },
           {
             name: 'sizeBytes',
@@ -444,6 +584,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 88,
+            },
           },
           {
             name: 'tid',
@@ -455,6 +599,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 89,
+            },
           },
           {
             name: 'pad0',
@@ -468,6 +616,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 86,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 86,
       },
     },
     {
@@ -501,6 +657,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 92,
+            },
           },
           {
             name: 'type',
@@ -512,6 +672,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 93,
+            },
           },
           {
             name: 'stack',
@@ -523,6 +687,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 94,
+            },
           },
           {
             name: 'goid',
@@ -534,6 +702,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 95,
+            },
           },
           {
             name: 'tid',
@@ -545,6 +717,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 96,
+            },
           },
           {
             name: 'pad0',
@@ -558,6 +734,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 91,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 91,
       },
     },
     {
@@ -591,6 +775,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 99,
+            },
           },
           {
             name: 'sizeBytes',
@@ -602,6 +790,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 100,
+            },
           },
           {
             name: 'stack',
@@ -613,6 +805,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 101,
+            },
           },
           {
             name: 'goid',
@@ -624,6 +820,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 102,
+            },
           },
           {
             name: 'tid',
@@ -635,6 +835,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 103,
+            },
           },
           {
             name: 'pad0',
@@ -648,6 +852,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 98,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 98,
       },
     },
     {
@@ -681,6 +893,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 106,
+            },
           },
           {
             name: 'sizeBytes',
@@ -692,6 +908,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 107,
+            },
           },
           {
             name: 'tid',
@@ -703,6 +923,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 108,
+            },
           },
           {
             name: 'pad0',
@@ -716,6 +940,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 105,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 105,
       },
     },
     {
@@ -749,6 +981,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 111,
+            },
           },
           {
             name: 'tid',
@@ -760,6 +996,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 112,
+            },
           },
           {
             name: 'pad0',
@@ -773,6 +1013,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 110,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 110,
       },
     },
     {
@@ -806,6 +1054,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 115,
+            },
           },
           {
             name: 'sizeBytes',
@@ -817,6 +1069,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 116,
+            },
           },
           {
             name: 'stack',
@@ -828,6 +1084,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 117,
+            },
           },
           {
             name: 'goid',
@@ -839,6 +1099,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 40,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 118,
+            },
           },
           {
             name: 'tid',
@@ -850,6 +1114,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 48,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 119,
+            },
           },
           {
             name: 'pad0',
@@ -863,6 +1131,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 114,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 114,
       },
     },
     {
@@ -896,6 +1172,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 122,
+            },
           },
           {
             name: 'sizeBytes',
@@ -907,6 +1187,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 123,
+            },
           },
           {
             name: 'tid',
@@ -918,6 +1202,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-mallocgc/src/schema.ts',
+              line: 124,
+            },
           },
           {
             name: 'pad0',
@@ -931,6 +1219,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 121,
+        },
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 121,
       },
     },
   ],
@@ -951,6 +1247,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxLive',
       },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 128,
+      },
     },
     {
       name: 'byStack',
@@ -967,6 +1267,10 @@ export const ir: ProbeIr = {
       },
       maxEntries: {
         param: 'maxStacks',
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 134,
       },
     },
     {
@@ -985,6 +1289,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxStacks',
       },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 140,
+      },
     },
     {
       name: 'sampleLive',
@@ -1001,6 +1309,10 @@ export const ir: ProbeIr = {
       },
       maxEntries: {
         param: 'maxLive',
+      },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 146,
       },
     },
     {
@@ -1019,6 +1331,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxStacks',
       },
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 152,
+      },
     },
     {
       name: 'totals',
@@ -1034,6 +1350,10 @@ export const ir: ProbeIr = {
         name: 'totals',
       },
       maxEntries: 1,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 158,
+      },
     },
     {
       name: 'window',
@@ -1050,6 +1370,10 @@ export const ir: ProbeIr = {
         unit: 'ktimeNs',
       },
       maxEntries: 1,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 163,
+      },
     },
   ],
   params: [
@@ -1059,6 +1383,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 65536,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 170,
+      },
     },
     {
       name: 'maxStacks',
@@ -1066,6 +1394,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 8192,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 173,
+      },
     },
     {
       name: 'windowMs',
@@ -1073,6 +1405,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 0,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 174,
+      },
     },
     {
       name: 'samples',
@@ -1080,6 +1416,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 0,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 177,
+      },
     },
     {
       name: 'gcCycles',
@@ -1087,6 +1427,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 0,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 180,
+      },
     },
     {
       name: 'arenas',
@@ -1094,6 +1438,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 0,
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 181,
+      },
     },
   ],
   attach: [
@@ -1137,6 +1485,10 @@ export const ir: ProbeIr = {
           symbols: ['runtime.(*mheap).alloc'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 184,
+      },
     },
     {
       name: 'free',
@@ -1153,6 +1505,10 @@ export const ir: ProbeIr = {
           symbols: ['runtime.(*mheap).freeSpanLocked'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 214,
+      },
     },
     {
       name: 'every',
@@ -1197,6 +1553,10 @@ export const ir: ProbeIr = {
           also: ['runtime.mallocgcTinySC*', 'runtime.mallocgcTinySize*'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 227,
+      },
     },
     {
       name: 'sample',
@@ -1215,6 +1575,10 @@ export const ir: ProbeIr = {
           needs: 'memoryProfiling',
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 256,
+      },
     },
     {
       name: 'sampleFree',
@@ -1234,6 +1598,10 @@ export const ir: ProbeIr = {
           needs: 'memoryProfiling',
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 269,
+      },
     },
     {
       name: 'gc',
@@ -1250,6 +1618,10 @@ export const ir: ProbeIr = {
           symbols: ['runtime.gcSweep'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 283,
+      },
     },
     {
       name: 'arena',
@@ -1266,6 +1638,10 @@ export const ir: ProbeIr = {
           symbols: ['runtime.(*mheap).allocUserArenaChunk'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 289,
+      },
     },
     {
       name: 'arenaFree',
@@ -1283,6 +1659,10 @@ export const ir: ProbeIr = {
           symbols: ['runtime.(*mspan).setUserArenaChunkToFault'],
         },
       ],
+      source: {
+        file: 'packages/probe-mallocgc/src/schema.ts',
+        line: 300,
+      },
     },
   ],
   modes: ['stream', 'aggregate'],
@@ -1323,6 +1703,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 208,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 170,
+        },
       },
       {
         name: 'maxStacks',
@@ -1334,6 +1718,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 212,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 173,
+        },
       },
       {
         name: 'windowMs',
@@ -1345,6 +1733,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 216,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 174,
+        },
       },
       {
         name: 'samples',
@@ -1356,6 +1748,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 220,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 177,
+        },
       },
       {
         name: 'gcCycles',
@@ -1367,6 +1763,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 224,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 180,
+        },
       },
       {
         name: 'arenas',
@@ -1378,6 +1778,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 228,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-mallocgc/src/schema.ts',
+          line: 181,
+        },
       },
       {
         name: 'mode',
@@ -1402,6 +1806,10 @@ export const ir: ProbeIr = {
         padding: true,
       },
     ],
+    source: {
+      file: 'packages/probe-mallocgc/src/schema.ts',
+      line: 169,
+    },
   },
   hash: '86893833c76cd84d44616da8f4589e94',
 };

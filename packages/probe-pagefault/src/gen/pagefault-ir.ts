@@ -38,6 +38,10 @@ export const ir: ProbeIr = {
           about: 'to fetch an instruction',
         },
       ],
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 50,
+      },
     },
     {
       kind: 'struct',
@@ -56,6 +60,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 32,
+          },
         },
         {
           name: 'reads',
@@ -67,6 +75,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 33,
+          },
         },
         {
           name: 'writes',
@@ -78,6 +90,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 34,
+          },
         },
         {
           name: 'instructions',
@@ -89,6 +105,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 35,
+          },
         },
         {
           name: 'firstNs',
@@ -100,6 +120,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 58,
+          },
         },
         {
           name: 'lastNs',
@@ -111,8 +135,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 59,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 56,
+      },
     },
     {
       kind: 'struct',
@@ -131,6 +163,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 62,
+          },
         },
         {
           name: 'lastNs',
@@ -142,6 +178,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 63,
+          },
         },
         {
           name: 'stack',
@@ -153,6 +193,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 64,
+          },
         },
         {
           name: 'faults',
@@ -164,6 +208,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 65,
+          },
         },
         {
           name: 'tid',
@@ -175,6 +223,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 4,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 66,
+          },
         },
         {
           name: 'access',
@@ -185,6 +237,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 36,
           sizeBytes: 1,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 67,
+          },
         },
         {
           name: 'pad0',
@@ -198,6 +254,10 @@ export const ir: ProbeIr = {
           padding: true,
         },
       ],
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 61,
+      },
     },
     {
       kind: 'struct',
@@ -216,6 +276,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 0,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 32,
+          },
         },
         {
           name: 'reads',
@@ -227,6 +291,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 8,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 33,
+          },
         },
         {
           name: 'writes',
@@ -238,6 +306,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 16,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 34,
+          },
         },
         {
           name: 'instructions',
@@ -249,6 +321,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 24,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 35,
+          },
         },
         {
           name: 'pages',
@@ -260,6 +336,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 32,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 71,
+          },
         },
         {
           name: 'retries',
@@ -271,6 +351,10 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 40,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 72,
+          },
         },
         {
           name: 'foreign',
@@ -282,8 +366,16 @@ export const ir: ProbeIr = {
           },
           offsetBytes: 48,
           sizeBytes: 8,
+          source: {
+            file: 'packages/probe-pagefault/src/schema.ts',
+            line: 73,
+          },
         },
       ],
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 69,
+      },
     },
   ],
   events: [
@@ -318,6 +410,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 16,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-pagefault/src/schema.ts',
+              line: 78,
+            },
           },
           {
             name: 'stack',
@@ -329,6 +425,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 24,
             sizeBytes: 8,
+            source: {
+              file: 'packages/probe-pagefault/src/schema.ts',
+              line: 79,
+            },
           },
           {
             name: 'tid',
@@ -340,6 +440,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 32,
             sizeBytes: 4,
+            source: {
+              file: 'packages/probe-pagefault/src/schema.ts',
+              line: 80,
+            },
           },
           {
             name: 'access',
@@ -350,6 +454,10 @@ export const ir: ProbeIr = {
             },
             offsetBytes: 36,
             sizeBytes: 1,
+            source: {
+              file: 'packages/probe-pagefault/src/schema.ts',
+              line: 81,
+            },
           },
           {
             name: 'pad0',
@@ -363,6 +471,14 @@ export const ir: ProbeIr = {
             padding: true,
           },
         ],
+        source: {
+          file: 'packages/probe-pagefault/src/schema.ts',
+          line: 77,
+        },
+      },
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 77,
       },
     },
   ],
@@ -383,6 +499,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxStacks',
       },
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 85,
+      },
     },
     {
       name: 'pages',
@@ -400,6 +520,10 @@ export const ir: ProbeIr = {
       maxEntries: {
         param: 'maxPages',
       },
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 91,
+      },
     },
     {
       name: 'totals',
@@ -415,6 +539,10 @@ export const ir: ProbeIr = {
         name: 'totals',
       },
       maxEntries: 1,
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 97,
+      },
     },
     {
       name: 'lastFaults',
@@ -431,6 +559,10 @@ export const ir: ProbeIr = {
         unit: 'none',
       },
       maxEntries: 4096,
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 102,
+      },
     },
   ],
   params: [
@@ -440,6 +572,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 8192,
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 110,
+      },
     },
     {
       name: 'maxPages',
@@ -447,6 +583,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'none',
       default: 131072,
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 111,
+      },
     },
     {
       name: 'pageBytes',
@@ -454,6 +594,10 @@ export const ir: ProbeIr = {
       scalar: 'u32',
       unit: 'bytes',
       default: 4096,
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 112,
+      },
     },
   ],
   attach: [
@@ -504,6 +648,10 @@ export const ir: ProbeIr = {
           symbol: 'page-faults',
         },
       ],
+      source: {
+        file: 'packages/probe-pagefault/src/schema.ts',
+        line: 115,
+      },
     },
   ],
   modes: ['stream', 'aggregate'],
@@ -544,6 +692,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 208,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-pagefault/src/schema.ts',
+          line: 110,
+        },
       },
       {
         name: 'maxPages',
@@ -555,6 +707,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 212,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-pagefault/src/schema.ts',
+          line: 111,
+        },
       },
       {
         name: 'pageBytes',
@@ -566,6 +722,10 @@ export const ir: ProbeIr = {
         },
         offsetBytes: 216,
         sizeBytes: 4,
+        source: {
+          file: 'packages/probe-pagefault/src/schema.ts',
+          line: 112,
+        },
       },
       {
         name: 'mode',
@@ -579,6 +739,10 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
       },
     ],
+    source: {
+      file: 'packages/probe-pagefault/src/schema.ts',
+      line: 109,
+    },
   },
   hash: '5c61f6076c67544482818101d44283c8',
 };

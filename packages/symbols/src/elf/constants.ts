@@ -20,6 +20,8 @@ export const ET_DYN = 3;
 export const EM_X86_64 = 62;
 /** e_machine of ARM AArch64. */
 export const EM_AARCH64 = 183;
+/** e_machine of BPF. */
+export const EM_BPF = 247;
 
 /** p_type of a segment that is mapped. */
 export const PT_LOAD = 1;

@@ -184,16 +184,18 @@ export class ElfFile {
 
 /**
  * Reads headers, sections and segments. Costs three reads of a few kilobytes.
- * Throws FormatError for anything but a complete little-endian ELF64 of x86-64 or AArch64.
+ * Throws FormatError for anything but a complete little-endian ELF64 of x86-64 or AArch64; a BPF
+ * object is taken too when `bpfArch` says for which machine it was compiled.
  */
-export function openElf(reader: ByteReader): ElfFile {
+export function openElf(reader: ByteReader, bpfArch?: Arch): ElfFile {
   const ident = readElfIdent(reader);
+  const arch = ident.machine === c.EM_BPF ? bpfArch : ident.arch;
   if (ident.class !== c.ELFCLASS64) throw new FormatError(4, 'not a 64-bit ELF', ident.class);
   if (ident.data !== c.ELFDATA2LSB) throw new FormatError(5, 'not little-endian', ident.data);
-  if (ident.arch === undefined) throw new FormatError(18, 'unknown machine', ident.machine);
+  if (arch === undefined) throw new FormatError(18, 'unknown machine', ident.machine);
   if (reader.size < EHDR_BYTES) throw new FormatError(0, 'ELF header is truncated', reader.size);
   const view = viewOf(reader.read(0, EHDR_BYTES));
-  const head = { arch: ident.arch, type: ident.type, entry: readU64(view, 24) };
+  const head = { arch, type: ident.type, entry: readU64(view, 24) };
   const segments = readSegments(reader, view);
   return new ElfFile(reader, head, readSections(reader, view), segments);
 }

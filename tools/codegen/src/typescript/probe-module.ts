@@ -68,7 +68,10 @@ function tagEnumOf(union: UnionIr, ir: ProbeIr): EnumIr {
   throw new Error(`print TypeScript: union ${union.name} is held by no struct`);
 }
 
-/** The representation as a module; its sources are left out, the decoder cites them. */
+/**
+ * The representation as a module, with the schema's lines: a loader that has only the module can
+ * then name the declaration that a refused program is about.
+ */
 export async function printIrModule(ir: ProbeIr, schemaFile: string): Promise<string> {
   const head = [
     `The representation of the probe ${ir.name}: layouts, maps, parameters and attach points`,
@@ -76,11 +79,7 @@ export async function printIrModule(ir: ProbeIr, schemaFile: string): Promise<st
   ].join('\n');
   const printer = new ModulePrinter(schemaFile, head);
   const type = printer.useType('ProbeIr', '@sonde/core/schema');
-  const plain = JSON.stringify(
-    ir,
-    (key: string, value: unknown) => (key === 'source' ? undefined : value),
-    2,
-  );
+  const plain = JSON.stringify(ir, undefined, 2);
   printer.add(
     `/** Evaluated from the schema; hash ${ir.hash}. */\nexport const ir: ${type} = ${plain};`,
   );
