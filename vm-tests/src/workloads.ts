@@ -23,6 +23,7 @@ import {
   type Progress,
 } from '@sonde/toolchain';
 import { workloadFolder } from './lanes/objects.js';
+import { fetchLibraries, type Libraries } from './libraries.js';
 import { packageRoot, type Architecture, type GoBuild } from './matrix.js';
 
 /** One program of workloads/workloads.json. */
@@ -31,6 +32,10 @@ export interface WorkloadEntry {
   readonly cgo: boolean;
   /** Built by every release of the matrix that its module admits, beside the default one. */
   readonly everyRelease?: boolean;
+  /** C libraries of Debian's that it is built against and loads. */
+  readonly libraries?: readonly string[];
+  /** Further builds by the default release, beside the plain one. */
+  readonly builds?: readonly Omit<GoBuild, 'set'>[];
   readonly about: string;
 }
 
@@ -98,6 +103,7 @@ interface BuildRequest {
   readonly build: GoBuild;
   /** What the C compiler says of itself; empty for programs without C. */
   readonly compiler: string;
+  readonly libraries: Libraries | undefined;
   /** Finds the toolchain; called only when something has to be built. */
   readonly toolchain: () => Promise<GoToolchain>;
   readonly progress: Progress;
@@ -105,8 +111,9 @@ interface BuildRequest {
 
 /** Returns the path of the program in the cache, after building it where it is not there. */
 async function buildOne(request: BuildRequest): Promise<string> {
-  const { entry, architecture: arch, release, build, compiler } = request;
+  const { entry, architecture: arch, release, build, compiler, libraries } = request;
   const parts: (string | Uint8Array)[] = [arch.goarch, compiler, ...build.flags];
+  if (libraries !== undefined) parts.push(libraries.key);
   for (const file of await sourceFiles(entry)) {
     parts.push(file, await readFile(join(moduleFolder(entry), file)));
   }
@@ -146,6 +153,7 @@ async function compile(
       GOARCH: arch.goarch,
       CGO_ENABLED: entry.cgo ? '1' : '0',
       CC: arch.compiler,
+      ...request.libraries?.env,
     },
     what: `build workload ${entry.name} for ${arch.name} with ${toolchain.version}${how}`,
   });
@@ -178,7 +186,7 @@ export function programName(name: string, goRelease?: string, build?: string): s
  * compiler's words when one cannot be built, or says why its release cannot be fetched.
  */
 export async function buildWorkloads(request: WorkloadRequest): Promise<string[]> {
-  const { architecture, goRelease, names, build = PLAIN, progress } = request;
+  const { architecture, goRelease, names, progress } = request;
   const listed = await listWorkloads();
   const unknown = names?.find(n => !listed.some(e => e.name === n));
   if (unknown !== undefined) throw new Error(`build workload ${unknown}: not in workloads.json`);
@@ -199,14 +207,25 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
   await mkdir(folder, { recursive: true });
   const paths: string[] = [];
   for (const entry of entries) {
-    const ownCompiler = entry.cgo ? compiler : '';
-    const built = await buildOne({
-      ...{ entry, architecture, release, build, toolchain, progress },
-      compiler: ownCompiler,
-    });
-    paths.push(await place(built, folder, programName(entry.name, goRelease, build.name)));
+    const libraries =
+      entry.libraries && (await fetchLibraries(entry.libraries, architecture, progress));
+    for (const each of buildsOf(entry, request)) {
+      const built = await buildOne({
+        ...{ entry, architecture, release, build: each, toolchain, progress, libraries },
+        compiler: entry.cgo ? compiler : '',
+      });
+      paths.push(await place(built, folder, programName(entry.name, goRelease, each.name)));
+    }
+    for (const { name, path } of libraries?.shared ?? []) await place(path, folder, name);
   }
   return paths;
+}
+
+/** The builds of a program: the one that was asked for, else the plain one and its own. */
+function buildsOf(entry: WorkloadEntry, { goRelease, build }: WorkloadRequest): GoBuild[] {
+  if (build !== undefined) return [build];
+  if (goRelease !== undefined) return [PLAIN];
+  return [PLAIN, ...(entry.builds ?? []).map(each => ({ ...each, set: PLAIN.set }))];
 }
 
 async function place(built: string, folder: string, name: string): Promise<string> {

@@ -7,5 +7,6 @@ export { reportCompared } from './compared.js';
 export { judgeFeature, requireFeature, type FeatureAnswer, type SkipVerdict } from './feature.js';
 export { releaseList, type ReleaseList, type ReleaseProgram } from './releases.js';
 export { ask, CHURNED_GOROUTINES, ownFunctions, startTruth } from './truth.js';
+export { reportSame } from './same.js';
 export { startWorkload, workloadPath, Workload } from './workload.js';
 export type { WorkloadLine, WorkloadOptions } from './workload.js';
