@@ -152,17 +152,19 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   }
 
   #step(reader: RingReader): number {
-    return this.#read(() => reader.step(this.#router.route));
+    if (this.#whole !== undefined) reader.lookAhead(this.#whole.foresee);
+    const records = this.#read(() => reader.step(this.#router.route));
+    if (records === 0) this.#whole?.settle();
+    return records;
   }
 
-  /** Reads records, then unwinds the stacks that were among them. */
+  /** Reads records; what handlers ask for meanwhile does not read more of them. */
   #read(records: () => number): number {
     this.#reading = true;
     try {
       return records();
     } finally {
       this.#reading = false;
-      this.#whole?.settle();
     }
   }
 
@@ -228,7 +230,9 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
 
   drain(): number {
     const reader = this.#reader;
-    return reader === undefined ? 0 : this.#read(() => reader.drain(this.#router.route));
+    if (reader === undefined) return 0;
+    if (this.#whole !== undefined) reader.lookAhead(this.#whole.foresee);
+    return this.#read(() => reader.drain(this.#router.route));
   }
 
   readMap(probe: string, map: string): MapRows {

@@ -89,6 +89,28 @@ t.test('one step is bounded, and gives room back before the next', async t => {
   t.equal(records, 10);
 });
 
+t.test('a look ahead shows each record once and takes none', async t => {
+  const ring = new MemoryRing(64);
+  const reader = new RingReader(ring);
+  const seen: number[] = [];
+  const look = (): number => reader.lookAhead((view, at) => seen.push(view.getUint8(at)));
+  for (let i = 0; i < 12; i++) {
+    push(ring, payload(i));
+    ring.discard(ring.reserve(4) as number, 4);
+    const busy = ring.reserve(4) as number;
+    t.equal(look(), 1, 'up to the record that is being written');
+    t.equal(look(), 0);
+    ring.submit(busy, payload(100 + i));
+    if (i % 2 === 0) t.equal(look(), 1);
+    t.same(readAll(reader), [[i], [100 + i]], 'all of them are still there');
+  }
+  t.equal(look(), 0, 'what was read is not shown again');
+  t.same(
+    seen.filter(each => each < 100),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  );
+});
+
 t.test('a handler that throws has read its record', async t => {
   const ring = new MemoryRing(4096);
   const reader = new RingReader(ring);

@@ -14,7 +14,11 @@ import {
   RuleTable,
   RULE_TABLE_BYTES,
 } from '../stacks/index.js';
+import { FRAMEWORK_EVENTS, SONDE_STACK_COPY } from '../schema/index.js';
 import type { SessionTarget } from './session-types.js';
+
+/** Copies that are unwound in one go while nothing else is to be done: about a millisecond. */
+const SETTLED_AT_ONCE = 64;
 
 /** A target whose code can be looked up, as that of a real process can. */
 export type UnwindableTarget = SessionTarget & CodeSource;
@@ -64,14 +68,22 @@ export class WholeStacks {
     return { ...this.#copies.counts, forgotten: this.#forgotten };
   }
 
+  /** A record that will be read later: rules that it asks for are installed now. */
+  readonly foresee = (view: DataView, offset: number, sizeBytes: number): void => {
+    const isCopy = sizeBytes >= SONDE_STACK_COPY.sizeBytes;
+    if (isCopy && view.getUint16(offset, true) === FRAMEWORK_EVENTS) {
+      this.#copies.foresee(view, offset, sizeBytes);
+    }
+  };
+
   /** One record of the ring. */
   readonly accept = (view: DataView, offset: number, sizeBytes: number): void => {
     this.#copies.accept(view, offset, sizeBytes);
   };
 
-  /** Unwinds what was taken; called after every reading of the ring. */
+  /** Unwinds some of the copies that nobody has asked for; called when the ring is quiet. */
   settle(): void {
-    this.#copies.settle();
+    this.#copies.settle(SETTLED_AT_ONCE);
   }
 
   /** Compares the mappings with the last look; code that is gone takes all rules with it. */
@@ -86,21 +98,16 @@ export class WholeStacks {
 
   /** Whether this id needs nothing more out of the ring. */
   knows(id: bigint): boolean {
-    if (id < PROVISIONAL || this.#copies.stack(id) !== undefined) return true;
-    this.settle();
-    return this.#copies.stack(id) !== undefined;
+    return id < PROVISIONAL || this.#copies.stack(id) !== undefined;
   }
 
-  /** The id under which BPF knows the same stack; unwinds what was taken if that must be known. */
+  /** The id under which BPF knows the same stack. */
   canonical(id: bigint): bigint {
-    if (id < PROVISIONAL) return id;
-    if (this.#copies.stack(id) === undefined) this.settle();
-    return this.#copies.canonical(id);
+    return id < PROVISIONAL ? id : this.#copies.canonical(id);
   }
 
   /** A stack that user space unwound. */
   stack(id: bigint): ReturnType<CopiedStacks['stack']> {
-    if (id >= PROVISIONAL && this.#copies.stack(id) === undefined) this.settle();
     return this.#copies.stack(id);
   }
 

@@ -62,10 +62,9 @@ t.test('frames, id and rules of copied stacks', async test => {
   const next = 77n;
   copies.forEach((copy, i) => {
     const view = record(copy, PROVISIONAL | BigInt(i + 1), next);
+    if (i % 2 === 0) stacks.foresee(view, 0, view.byteLength);
     stacks.accept(view, 0, view.byteLength);
   });
-  test.equal(stacks.stack(PROVISIONAL | 1n), undefined, 'nothing is unwound before it is settled');
-  stacks.settle();
   for (const [i, copy] of copies.entries()) {
     const id = PROVISIONAL | BigInt(i + 1);
     const stack = stacks.stack(id)!;
@@ -85,6 +84,38 @@ t.test('frames, id and rules of copied stacks', async test => {
   test.ok(stacks.stack(PROVISIONAL | 1n), 'stacks are kept when rules are forgotten');
 });
 
+t.test('a copy whose address has a rule waits until it is asked for', async test => {
+  const { copies, maps } = runSelfCopyingProgram(test.testdir(), []);
+  const table = new RuleTable(new ArrayBuffer(RULE_TABLE_BYTES));
+  const target = codeOf(test, maps);
+  let lookups = 0;
+  const counting: CodeSource = {
+    ...target,
+    moduleAt: address => (lookups++, target.moduleAt(address)),
+  };
+  const stacks = new CopiedStacks(ARCH, new CodeRules(ARCH, counting), table, () => false);
+  const send = (copy: SelfCopy, number: bigint, missing: bigint): void => {
+    const view = record(copy, PROVISIONAL | number, 0n);
+    const field = SONDE_STACK_COPY.fields.find(each => each.name === 'missing')!;
+    view.setBigUint64(field.offsetBytes, missing, true);
+    stacks.accept(view, 0, view.byteLength);
+  };
+  const [first, other] = [copies[0]!, copies[1]!];
+  const missing = BigInt(first.pc) | PROVISIONAL;
+  send(first, 1n, missing);
+  const { rules } = stacks.counts;
+  const before = lookups;
+  send(other, 2n, missing);
+  test.equal(lookups, before, 'nothing of it is looked up');
+  test.equal(stacks.counts.rules, rules);
+  test.same(stacks.stack(PROVISIONAL | 2n)!.pcs.slice(1), other.frames.map(BigInt));
+  test.ok(stacks.counts.rules > rules, 'its frames have rules once it is unwound');
+  send(other, 3n, missing);
+  stacks.forgetRules();
+  test.equal(stacks.counts.rules, 0);
+  test.ok(stacks.stack(PROVISIONAL | 3n), 'what waited was unwound by the rules of its time');
+});
+
 t.test('a stack in code that nothing describes is kept as far as it is known', async test => {
   const { copies } = runSelfCopyingProgram(test.testdir(), []);
   const nothing: CodeSource = {
@@ -96,7 +127,6 @@ t.test('a stack in code that nothing describes is kept as far as it is known', a
   const stacks = new CopiedStacks(ARCH, new CodeRules(ARCH, nothing), table, () => false);
   const view = record(copies[0]!, PROVISIONAL | 5n, 0n);
   stacks.accept(view, 0, view.byteLength);
-  stacks.settle();
   const stack = stacks.stack(PROVISIONAL | 5n)!;
   test.same(stack.pcs, [BigInt(copies[0]!.pc) + 1n]);
   test.match(stack.truncated, /no unwind data at 0x/);

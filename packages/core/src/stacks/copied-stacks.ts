@@ -1,12 +1,12 @@
 /**
  * Stacks that BPF could not walk, because an address had no rule yet: takes their copies, installs
  * the rules of all frames, and keeps the frames under the id that BPF would have given them. What a
- * reader would get wrong: rules go in before anything is unwound for its own sake; a consumer that
- * unwinds every duplicate first lets the next thousands miss as well.
+ * reader would get wrong: a copy is unwound at once only if its address is still unknown, as its
+ * rules are what the next thousand hits wait for. The others wait until somebody asks for them.
  */
-import { type Arch, DWARF_REGISTERS, type StackCopy, unwindCopy } from '@sonde/symbols';
+import { type Arch, DWARF_REGISTERS, type StackCopy, unwindCopy, viewOf } from '@sonde/symbols';
 import { COPIED_REGISTERS, SONDE_STACK_COPY, STACK_FRAMES_MAX } from '../schema/index.js';
-import type { CodeRules } from './code-rules.js';
+import type { CodeRule, CodeRules } from './code-rules.js';
 import { ruleKey, type RuleTable } from './rule-table.js';
 
 /** Bit 63 of an id: only this room knows the frames. */
@@ -40,13 +40,11 @@ export interface CopyCounts {
   readonly rulesLeftOut: number;
 }
 
-interface QueuedCopy {
-  readonly id: bigint;
-  readonly next: bigint;
-  readonly exact: boolean;
-  readonly missing: number;
-  readonly copy: StackCopy;
-}
+/** A copy that nobody has asked for yet, as the record that it came in. */
+type Waiting = DataView;
+
+/** Copies that wait are unwound, oldest first, beyond this many bytes of them. */
+const WAITING_BYTES_MAX = 32 << 20;
 
 const at = (name: string): number => {
   const field = SONDE_STACK_COPY.fields.find(each => each.name === name);
@@ -68,8 +66,6 @@ function word(view: DataView, offset: number): number {
   return high >= 0x200000 ? NaN : high * 2 ** 32 + view.getUint32(offset, true);
 }
 
-const ADDRESS_BITS = (1n << 48n) - 1n;
-
 /** Unwinds copies and remembers what they were. */
 export class CopiedStacks {
   readonly #arch: Arch;
@@ -78,7 +74,10 @@ export class CopiedStacks {
   readonly #stopAt: (address: number) => boolean;
   readonly #byProvisional = new Map<bigint, CopiedStack>();
   readonly #byId = new Map<bigint, CopiedStack>();
-  #queue: QueuedCopy[] = [];
+  /** Keys that were offered to the table, whether or not it had room. */
+  readonly #installed = new Set<bigint>();
+  readonly #waiting = new Map<bigint, Waiting>();
+  #waitingBytes = 0;
   #copies = 0;
   #rulesLeftOut = 0;
 
@@ -101,61 +100,67 @@ export class CopiedStacks {
     return { copies: this.#copies, rules: count, rulesLeftOut: this.#rulesLeftOut };
   }
 
-  /** Takes one record of the ring; it is unwound by {@link settle}. */
-  accept(view: DataView, offset: number, sizeBytes: number): void {
-    const length = Math.min(
-      Number(view.getBigUint64(offset + LENGTH, true)),
-      sizeBytes - SONDE_STACK_COPY.sizeBytes,
-    );
-    const start = view.byteOffset + offset + SONDE_STACK_COPY.sizeBytes;
-    const bytes = new Uint8Array(view.buffer, start, length).slice();
-    const { last } = DWARF_REGISTERS[this.#arch];
-    const registers = Float64Array.from({ length: last + 1 }, (_, i) =>
-      i < COPIED_REGISTERS ? word(view, offset + REGISTERS + 8 * i) : NaN,
-    );
-    const exact = view.getBigUint64(offset + AT_ENTRY, true) === 0n;
-    const address = word(view, offset + STACK_POINTER);
-    const pc = word(view, offset + PC);
-    const copy = { registers, pc, exact, address, bytes };
-    this.#copies++;
-    this.#queue.push({
-      id: view.getBigUint64(offset + ID, true),
-      next: view.getBigUint64(offset + GO_STACK, true),
-      missing: Number(view.getBigUint64(offset + MISSING, true) & ADDRESS_BITS),
-      exact,
-      copy: exact ? copy : this.#atReturn(copy),
-    });
+  /**
+   * Looks at a record that is still in the ring. If its address is unknown, it is unwound there, so
+   * that the rules do not wait for whatever lies before it.
+   */
+  foresee(view: DataView, offset: number, sizeBytes: number): void {
+    const key = view.getBigUint64(offset + MISSING, true);
+    if (this.#installed.has(key)) return;
+    const record = new DataView(view.buffer, view.byteOffset + offset, sizeBytes);
+    this.#unwind(record.getBigUint64(ID, true), record);
   }
 
-  /** Unwinds everything that was taken: first what has an address that is still unknown. */
-  settle(): void {
-    const queue = this.#queue;
-    this.#queue = [];
-    const later: QueuedCopy[] = [];
-    const seen = new Set<number>();
-    for (const queued of queue) {
-      if (seen.has(queued.missing)) later.push(queued);
-      else {
-        seen.add(queued.missing);
-        this.#unwind(queued);
-      }
+  /** Takes one record of the ring; one that has to wait is copied. */
+  accept(view: DataView, offset: number, sizeBytes: number): void {
+    this.#copies++;
+    const id = view.getBigUint64(offset + ID, true);
+    if (this.#byProvisional.has(id)) return;
+    this.foresee(view, offset, sizeBytes);
+    if (this.#byProvisional.has(id)) return;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, sizeBytes);
+    this.#waiting.set(id, viewOf(bytes.slice()));
+    this.#waitingBytes += sizeBytes;
+    while (this.#waitingBytes > WAITING_BYTES_MAX) this.settle(1);
+  }
+
+  /** Unwinds the oldest of the copies that wait, `most` of them: all, unless said otherwise. */
+  settle(most = Infinity): void {
+    for (const [id, record] of this.#waiting) {
+      if (most-- <= 0) return;
+      this.#take(id, record);
     }
-    for (const queued of later) this.#unwind(queued);
+  }
+
+  #take(id: bigint, record: Waiting): void {
+    this.#waiting.delete(id);
+    this.#waitingBytes -= record.byteLength;
+    this.#unwind(id, record);
+  }
+
+  /** Unwinds a copy if it still waits. */
+  #ask(id: bigint): void {
+    const record = this.#waiting.get(id);
+    if (record !== undefined) this.#take(id, record);
   }
 
   /** The id that BPF would have given; the id itself where nothing is known of it. */
   canonical(id: bigint): bigint {
+    this.#ask(id);
     return this.#byProvisional.get(id)?.id ?? id;
   }
 
   /** The stack of a provisional or a canonical id, if it was ever unwound here. */
   stack(id: bigint): CopiedStack | undefined {
+    this.#ask(id);
     return this.#byProvisional.get(id) ?? this.#byId.get(id);
   }
 
   /** Forgets rules, not stacks: code was unmapped, and its addresses may mean something else. */
   forgetRules(): void {
+    this.settle();
     this.#rules.clear();
+    this.#installed.clear();
     this.#table.clear();
   }
 
@@ -167,33 +172,57 @@ export class CopiedStacks {
       return { ...copy, pc: Number.isNaN(pc) ? 0 : pc };
     }
     const view = new DataView(copy.bytes.buffer, copy.bytes.byteOffset, copy.bytes.byteLength);
-    const registers = Float64Array.from(copy.registers);
+    const registers = copy.registers.slice();
     registers[stackPointer] = copy.address + 8;
     return { ...copy, registers, pc: view.byteLength >= 8 ? word(view, 0) : 0 };
   }
 
-  #unwind(queued: QueuedCopy): void {
-    const walk = unwindCopy(this.#arch, queued.copy, {
+  #unwind(id: bigint, record: DataView): void {
+    const copy = this.#copyIn(record);
+    const walk = unwindCopy(this.#arch, copy, {
       framesMax: STACK_FRAMES_MAX,
       stopAt: this.#stopAt,
-      rowAt: (address, exact) => {
-        const { row, rule } = this.#rules.at(address, exact);
-        if (!this.#table.install(ruleKey(address, exact), rule)) this.#rulesLeftOut++;
-        return row;
-      },
+      rowAt: (address, exact) => this.#ruleAt(address, exact).row,
     });
     const addresses = walk.end.kind === 'stop' ? walk.addresses.slice(0, -1) : walk.addresses;
     // The exact address stands first in its return-address form, as BPF stores it.
-    const all = queued.exact ? [queued.copy.pc + 1, ...addresses] : addresses;
+    const all = copy.exact ? [copy.pc + 1, ...addresses] : addresses;
     const pcs = all.slice(0, STACK_FRAMES_MAX).map(BigInt);
-    const hash = pcs.reduce(mixStack, queued.next);
+    const next = record.getBigUint64(GO_STACK, true);
     const stack: CopiedStack = {
-      id: hash & ~PROVISIONAL,
+      id: pcs.reduce(mixStack, next) & ~PROVISIONAL,
       pcs,
-      next: queued.next,
+      next,
       ...(walk.end.reason !== undefined && { truncated: walk.end.reason }),
     };
-    this.#byProvisional.set(queued.id, stack);
+    this.#byProvisional.set(id, stack);
     if (!this.#byId.has(stack.id)) this.#byId.set(stack.id, stack);
+  }
+
+  /** The rule of an address, which BPF knows from then on. */
+  #ruleAt(address: number, exact: boolean): CodeRule {
+    const found = this.#rules.at(address, exact);
+    const key = ruleKey(address, exact);
+    if (!this.#installed.has(key)) {
+      this.#installed.add(key);
+      if (!this.#table.install(key, found.rule)) this.#rulesLeftOut++;
+    }
+    return found;
+  }
+
+  #copyIn(record: DataView): StackCopy {
+    const { last } = DWARF_REGISTERS[this.#arch];
+    const registers = new Float64Array(last + 1).fill(NaN);
+    for (let i = 0; i < COPIED_REGISTERS && i <= last; i++) {
+      registers[i] = word(record, REGISTERS + 8 * i);
+    }
+    const { sizeBytes } = SONDE_STACK_COPY;
+    const room = record.byteLength - sizeBytes;
+    const length = Math.min(Number(record.getBigUint64(LENGTH, true)), room);
+    const bytes = new Uint8Array(record.buffer, record.byteOffset + sizeBytes, length);
+    const exact = record.getBigUint64(AT_ENTRY, true) === 0n;
+    const address = word(record, STACK_POINTER);
+    const copy = { registers, pc: word(record, PC), exact, address, bytes };
+    return exact ? copy : this.#atReturn(copy);
   }
 }
