@@ -111,6 +111,29 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 		copy != NULL;                                                                      \
 	})
 
+/* Iterations and time that a thread waits for a reader that is behind with copies. */
+#define SONDE_WAIT_ROUNDS 1024
+#define SONDE_WAIT_NS 100000
+
+/*
+ * Holds the thread back while more than half of the ring is unread, for a tenth of a millisecond at
+ * most: new code then misses as fast as rules can be found, and no faster. A global function: the
+ * verifier looks at its loop once.
+ */
+__noinline int sonde_wait_for_reader(__u64 unread_max)
+{
+	__u64 until = bpf_ktime_get_ns() + SONDE_WAIT_NS;
+	int i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SONDE_WAIT_ROUNDS; i++) {
+		if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) <= unread_max ||
+		    bpf_ktime_get_ns() > until)
+			break;
+	}
+	return i;
+}
+
 /*
  * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
  * copies leave a quarter of it, so that a burst of new addresses does not push events out.
@@ -121,6 +144,7 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 	__u64 id, length = walk->words * 8;
 	bool sent;
 
+	sonde_wait_for_reader(2 * SONDE_TARGET->ring_wakeup_bytes);
 	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 3 * SONDE_TARGET->ring_wakeup_bytes)
 		return 0;
 	/* Unique among the probes of the session, and among the CPUs of one. */

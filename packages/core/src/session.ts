@@ -35,6 +35,8 @@ import { openTarget, type Target } from './target/index.js';
 const RING_BYTES = 16 << 20;
 const MAX_OVERHEAD = 0.1;
 const TICK_MS = 1000;
+/** Read in one go; little, because between two steps the rules of new code are looked for. */
+const STEP_BYTES = 1 << 17;
 /** How long the kernel times our programs in one go: each run costs the target 50 ns more. */
 const TIMING_MS = 50;
 
@@ -153,7 +155,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
 
   #step(reader: RingReader): number {
     if (this.#whole !== undefined) reader.lookAhead(this.#whole.foresee);
-    const records = this.#read(() => reader.step(this.#router.route));
+    const records = this.#read(() => reader.step(this.#router.route, STEP_BYTES));
     if (records === 0) this.#whole?.settle();
     return records;
   }

@@ -13,6 +13,7 @@ import type { Step } from '../guest/payload.js';
 import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js';
 import { withScratch } from '../scratch.js';
 import { buildEveryWorkload } from '../releases.js';
+import { compareKernels } from './agreement.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
@@ -84,7 +85,11 @@ export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict
     if (ready.length === 0) return verdicts;
     verdicts.push(...(await onHost(request, ready)));
     if (request.cells.length > 0) verdicts.push(...(await inGuests(request, ready)));
-    return verdicts;
+    const compared = compareKernels(verdicts);
+    for (const [index, verdict] of compared.entries()) {
+      if (verdict !== verdicts[index]) request.print(verdictLine(verdict), verdict.suite);
+    }
+    return compared;
   });
 }
 

@@ -6,6 +6,7 @@
  */
 import { Parser } from 'tap-parser';
 import { COMPARED } from '../kit/compared.js';
+import { SAME } from '../kit/same.js';
 
 /** What one suite did in one cell. */
 export interface SuiteVerdict {
@@ -17,6 +18,8 @@ export interface SuiteVerdict {
   readonly skipped: number;
   /** Events compared with the truth, summed over the suite's tests. */
   readonly compared: number;
+  /** What has to be the same on every kernel of an architecture, by name. */
+  readonly findings: Readonly<Record<string, string>>;
   readonly ok: boolean;
   /** Why it is not ok, in one sentence each; empty when it is. */
   readonly reasons: readonly string[];
@@ -57,15 +60,21 @@ export function judgeSuite(
     failed: results?.fail ?? 0,
     skipped: results?.skip ?? 0,
     compared,
+    findings: findingsIn(lines),
     ok: reasons.length === 0,
     reasons,
   };
 }
 
+function findingsIn(lines: readonly string[]): Record<string, string> {
+  const found = lines.map(line => SAME.exec(line)).filter(match => match !== null);
+  return Object.fromEntries(found.map(([, name = '', finding = '']) => [name, finding]));
+}
+
 /** Returns the verdict of a suite that could not even be started, for the reason given. */
 export function brokenSuite(suite: string, cell: string, reason: string): SuiteVerdict {
   const none = { passed: 0, failed: 0, skipped: 0, compared: 0 };
-  return { suite, cell, ...none, ok: false, reasons: [reason] };
+  return { suite, cell, ...none, findings: {}, ok: false, reasons: [reason] };
 }
 
 /** Returns the verdict as one line: `ok    probe-x in 5.10-amd64: 4 passed, 0 failed, …`. */
