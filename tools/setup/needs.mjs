@@ -101,6 +101,7 @@ export const NEEDS = /** @type {readonly Need[]} */ ([
     applies: host => host.arch !== 'arm64',
   },
   command('bpftool, an oracle of the layout tests', ['tests'], 'bpftool', ['bpftool']),
+  command('gdb, the other opinion about stacks of C code', ['tests'], 'gdb', ['gdb']),
   command('cpio, an oracle of the payload tests', ['tests'], 'cpio', ['cpio']),
 ]);
 

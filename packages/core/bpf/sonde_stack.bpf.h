@@ -315,16 +315,16 @@ static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
 					      const struct sonde_thread *thread)
 {
 	struct sonde_place place = { .regs = regs, .entry = entry };
-	__u64 id;
+	__u64 first = entry ? sonde_caller(regs) : regs->ip + 1, id;
 
 	if (thread) {
 		place.go_stack = thread->go_stack;
 		place.hi = thread->c_stack_hi;
 	}
-	id = SONDE_TARGET->whole_stacks && regs->sp ? sonde_whole_stack(&place) : 0;
-	if (id)
-		return id;
-	return sonde_stack_in_c(entry ? sonde_caller(regs) : regs->ip + 1, thread);
+	if (!SONDE_TARGET->whole_stacks)
+		return sonde_stack_in_c(first, thread);
+	id = regs->sp ? sonde_whole_stack(&place) : 0;
+	return id ? id : sonde_cut_stack(first, place.go_stack);
 }
 
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */

@@ -111,14 +111,14 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 		copy != NULL;                                                                      \
 	})
 
-/* Iterations and time that a thread waits for a reader that is behind with copies. */
-#define SONDE_WAIT_ROUNDS 1024
+/* How long one wait lasts, in iterations and in time; how many there are where it gets tight. */
+#define SONDE_WAIT_ROUNDS 2048
 #define SONDE_WAIT_NS 100000
+#define SONDE_WAITS 16
 
 /*
- * Holds the thread back while more than half of the ring is unread, for a tenth of a millisecond at
- * most: new code then misses as fast as rules can be found, and no faster. A global function: the
- * verifier looks at its loop once.
+ * Holds the thread back for a tenth of a millisecond at most, until no more than this is unread. A
+ * global function: the verifier looks at its loop once.
  */
 __noinline int sonde_wait_for_reader(__u64 unread_max)
 {
@@ -135,6 +135,25 @@ __noinline int sonde_wait_for_reader(__u64 unread_max)
 }
 
 /*
+ * New code misses as fast as rules can be found, and no faster: who has half of the ring before it
+ * waits once, who finds it fuller still waits more often. A program that runs into much new code
+ * at once is slowed down for that moment instead of losing its stacks.
+ */
+static __always_inline void sonde_slow_down(void)
+{
+	__u64 half = 2 * SONDE_TARGET->ring_wakeup_bytes;
+	int i;
+
+	sonde_wait_for_reader(half);
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SONDE_WAITS; i++) {
+		if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) <= half + half / 4)
+			break;
+		sonde_wait_for_reader(half);
+	}
+}
+
+/*
  * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
  * copies leave a quarter of it, so that a burst of new addresses does not push events out.
  */
@@ -144,7 +163,7 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 	__u64 id, length = walk->words * 8;
 	bool sent;
 
-	sonde_wait_for_reader(2 * SONDE_TARGET->ring_wakeup_bytes);
+	sonde_slow_down();
 	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 3 * SONDE_TARGET->ring_wakeup_bytes)
 		return 0;
 	/* Unique among the probes of the session, and among the CPUs of one. */

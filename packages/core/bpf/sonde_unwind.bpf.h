@@ -32,8 +32,9 @@ enum sonde_rule_kind {
 
 /* In keys of `sonde_rules`: the address is an instruction's own, not a return address. */
 #define SONDE_EXACT (1ULL << 63)
-/* In `sonde_stack.flags`: code without unwind data ended the walk. */
+/* In `sonde_stack.flags`: code without unwind data ended the walk; frames of C were lost. */
 #define SONDE_STACK_NO_UNWIND_DATA 8
+#define SONDE_STACK_C_LOST 16
 
 struct sonde_rule {
 	__u64 address;
@@ -329,6 +330,32 @@ static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 	}
 	sonde_loss(SONDE_LOSS_STACK_LOST);
 	return 0;
+}
+
+/*
+ * The id of what stands for a lost stack: its innermost address and the Go stack behind it, marked
+ * as a stack that lacks what lay between them. 0 if there is no room even for that.
+ */
+static __always_inline __u64 sonde_cut_stack(__u64 first, __u64 go_stack)
+{
+	__u64 id = sonde_mix(sonde_mix(go_stack, first), SONDE_STACK_C_LOST) & ~SONDE_PROVISIONAL;
+	struct sonde_stack *stack;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(&sonde_stacks, &id))
+		return id;
+	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
+	if (!stack)
+		return 0;
+	bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST);
+	stack = bpf_map_lookup_elem(&sonde_stacks, &id);
+	if (!stack)
+		return 0;
+	stack->pc[0] = first;
+	stack->flags = SONDE_STACK_C_LOST;
+	stack->next = go_stack;
+	stack->count = 1;
+	return id;
 }
 
 #endif

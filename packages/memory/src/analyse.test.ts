@@ -212,6 +212,15 @@ t.test(
   },
 );
 
+t.test('lost stacks lower what is claimed: a suspect may be larger than it looks', async t => {
+  const sources = [leak(0, 100, 4096)];
+  const whole = run({ seed: 1, sources });
+  const cut = run({ seed: 1, sources, losses: { 'cgo-malloc': { stackLost: 900 } } });
+  t.notMatch(whole.verdict.sentence, /probably/);
+  t.match(cut.verdict.sentence, /probably leaks/);
+  t.match(cut.verdict.caveats, [/900 stacks were lost/]);
+});
+
 t.test('without free nobody is accused', async t => {
   const free = { attached: false, error: 'symbol not found', sites: [] };
   const probes = [simulatedProbe('cgo-malloc', ['malloc', 'mallocReturn', 'free'], { free })];

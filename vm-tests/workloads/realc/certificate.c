@@ -1,3 +1,4 @@
+/* Ed25519 keys of fixed seeds and PBKDF2 of a fixed password: nothing here asks for randomness. */
 #include "certificate.h"
 
 #include <openssl/bio.h>
@@ -67,7 +68,8 @@ int seal(int number)
 	unsigned char message[200];
 
 	memset(message, number, sizeof(message));
-	PKCS5_PBKDF2_HMAC("correct horse", 13, nonce, sizeof(nonce), 100, EVP_sha256(), sizeof(key), key);
+	PKCS5_PBKDF2_HMAC("correct horse", 13, nonce, sizeof(nonce), 100, EVP_sha256(), sizeof(key),
+			  key);
 	EVP_EncryptInit_ex(context, EVP_aes_256_ctr(), NULL, key, nonce);
 	EVP_EncryptUpdate(context, sealed, &length, message, sizeof(message));
 	EVP_EncryptFinal_ex(context, sealed + length, &more);

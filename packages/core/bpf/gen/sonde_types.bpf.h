@@ -257,7 +257,8 @@ struct sonde_stack {
 	__u32 count;
 	/*
 	 * 1: more frames than fit, 2: a read failed and the outer frames are missing, 4: so are
-	 * those beyond a callback from C, 8: so are those beyond code without unwind data
+	 * those beyond a callback from C, 8: so are those beyond code without unwind data, 16:
+	 * all but the innermost frame of C are missing
 	 */
 	__u32 flags;
 	/* the stack that continues behind the last frame: Go below C; 0: none */

@@ -223,14 +223,14 @@ export class RingReader {
 
   /**
    * Shows `handler` every finished record that no earlier look has shown, up to the first that is
-   * still being written, and reads none of them: their space stays taken. Returns how many. For
-   * what must not wait until all that lies before it has been read; about 20 ns a record.
+   * still being written, and reads none of them: their space stays taken. Returns how many; ends
+   * after `maxBytes` of them. For what must not wait until all that lies before it has been read.
    */
-  lookAhead(handler: RecordHandler): number {
+  lookAhead(handler: RecordHandler, maxBytes: number = STEP_BYTES): number {
     if (this.#closed || this.#reading) return 0;
-    const end = this.#position + this.availableBytes;
     let records = 0;
     let at = Math.max(this.#looked, this.#position);
+    const end = Math.min(this.#position + this.availableBytes, at + maxBytes);
     while (at < end) {
       const word = ((at % TWO_32) >>> 2) & this.#wordMask;
       const header = Atomics.load(this.#headers, word);

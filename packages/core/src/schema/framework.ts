@@ -101,7 +101,8 @@ export const SONDE_STACK: StructIr = frameworkStruct(
     count: u32('valid entries of pc, written last; 0 while they are filled in', { unit: 'count' }),
     flags: u32(
       '1: more frames than fit, 2: a read failed and the outer frames are missing, ' +
-        '4: so are those beyond a callback from C, 8: so are those beyond code without unwind data',
+        '4: so are those beyond a callback from C, 8: so are those beyond code without unwind ' +
+        'data, 16: all but the innermost frame of C are missing',
     ),
     next: stackId('the stack that continues behind the last frame: Go below C; 0: none'),
     pc: array(address(), STACK_FRAMES_MAX, 'return addresses, innermost first'),

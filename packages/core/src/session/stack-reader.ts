@@ -30,6 +30,7 @@ const FLAG_REASONS = [
   [2, 'memory of the stack could not be read'],
   [4, 'the Go code beyond a callback from C is not known'],
   [8, 'code without unwind data'],
+  [16, 'the frames of C code were lost'],
 ] as const;
 
 /** One entry: C or Go frames, and the id of those behind them. */

@@ -58,14 +58,14 @@ export function endsWithArm64Call(code: Uint8Array): boolean {
 export class WalkJudge {
   readonly #session: Session;
   readonly #symbolizer: StackSymbolizer;
-  readonly #goText: readonly [start: bigint, end: bigint];
+  readonly goText: readonly [start: bigint, end: bigint];
   readonly #calls = new Map<bigint, boolean>();
 
   constructor(session: Session) {
     this.#session = session;
     this.#symbolizer = new StackSymbolizer(session.process);
     const { goTextStart = 0, goTextEnd = 0 } = session.process.config();
-    this.#goText = [BigInt(goTextStart), BigInt(goTextEnd)];
+    this.goText = [BigInt(goTextStart), BigInt(goTextEnd)];
   }
 
   /** The allocations among some events, each with its stack. */
@@ -84,7 +84,7 @@ export class WalkJudge {
 
   /** Whether an address lies in Go's text. */
   isGo(pc: bigint): boolean {
-    return pc >= this.#goText[0] && pc < this.#goText[1];
+    return pc >= this.goText[0] && pc < this.goText[1];
   }
 
   /** The functions of a stack, innermost first. */
@@ -106,13 +106,7 @@ export class WalkJudge {
 
   /** A stack as files and addresses in them, which are the same in every run of a program. */
   signature({ pcs }: Walked): string {
-    return pcs.map(pc => this.#place(pc)).join(' ');
-  }
-
-  #place(pc: bigint): string {
-    const module = this.#session.process.moduleAt(pc - 1n);
-    if (module === undefined) return `0x${pc.toString(16)}`;
-    return `${basename(module.path)}+0x${(pc - module.bias).toString(16)}`;
+    return placesOf(this.#session.process, pcs);
   }
 
   #followsCall(pc: bigint): boolean {
@@ -127,6 +121,19 @@ export class WalkJudge {
     }
     return answer;
   }
+}
+
+/** Return addresses as the files that they lie in and the addresses there. */
+export function placesOf(
+  process: Pick<Session['process'], 'moduleAt'>,
+  pcs: readonly bigint[],
+): string {
+  const places = pcs.map(pc => {
+    const module = process.moduleAt(pc - 1n);
+    if (module === undefined) return `0x${pc.toString(16)}`;
+    return `${basename(module.path)}+0x${(pc - module.bias).toString(16)}`;
+  });
+  return places.join(' ');
 }
 
 /** One word for a set of stacks, whatever their order and however often each was seen. */
