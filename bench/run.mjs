@@ -15,6 +15,7 @@ const BENCHMARKS = {
   'cost-go': async () => (await import('./src/cost.mjs')).costOfGo,
   'cost-c': async () => (await import('./src/cost.mjs')).costOfC,
   small: async () => (await import('./src/cost.mjs')).small,
+  watch: async () => (await import('./src/watch.mjs')).watch,
   symbolize: async () => (await import('./src/symbolize.mjs')).symbolize,
 };
 

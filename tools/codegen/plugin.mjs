@@ -64,6 +64,13 @@ export function probeTargets(root, bin) {
       metadata: { description: 'Compiles src/*.bpf.c for x86_64 and arm64' },
     },
     build: { dependsOn: ['^build', 'codegen'] },
+    watch: {
+      executor: 'nx:run-commands',
+      continuous: true,
+      dependsOn: [{ projects: ['watch'], target: 'build' }],
+      options: { command: `node tools/watch/dist/main.js ${root}`, cwd: '{workspaceRoot}' },
+      metadata: { description: 'Save the schema, the program or a test; see the verdict' },
+    },
     test: {
       executor: '@sonde/codegen:kernel-test',
       cache: true,
