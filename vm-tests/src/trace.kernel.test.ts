@@ -6,10 +6,6 @@
  * attached, before its window began, and what the program still uses. So its growth from one second
  * on is compared with what the program lost in the same time.
  */
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import {
   kernelAtLeast,
@@ -18,50 +14,11 @@ import {
   reportCompared,
   startTruth,
   startWorkload,
-  type Workload,
 } from './kit/index.js';
+import { traceLeak, type Finding } from './traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
-
-interface Frame {
-  readonly function: string;
-}
-
-interface Suspect {
-  readonly class: string;
-  readonly bytes: number;
-  /** Seconds since the window's start and bytes held, at every look. */
-  readonly held: readonly (readonly [atSeconds: number, bytes: number])[];
-  readonly frames?: readonly Frame[];
-}
-
-interface Report {
-  readonly window: { readonly startedAt: string; readonly seconds: number };
-  readonly suspects: readonly Suspect[];
-  readonly losses: { readonly total: Readonly<Record<string, number>> };
-}
-
-interface Finding {
-  readonly report: Report;
-  /** What the program says it had lost by then. */
-  readonly said: readonly (readonly [atMs: number, bytes: number])[];
-}
-
-/** Notes what the program says it has lost, and when it said so, until it ends. */
-async function noteLosses(
-  workload: Workload,
-  said: [atMs: number, bytes: number][],
-): Promise<void> {
-  try {
-    for (;;) {
-      const { lostBytes } = await workload.next();
-      if (typeof lostBytes === 'number') said.push([Date.now(), lostBytes]);
-    }
-  } catch {
-    // It has ended, as the test told it to.
-  }
-}
 
 /** What was lost at a moment, on the line between what was said before and after it. */
 function lostAt(said: Finding['said'], atMs: number): number {
@@ -71,26 +28,6 @@ function lostAt(said: Finding['said'], atMs: number): number {
   if (earlier === undefined || later[0] === earlier[0]) return later[1];
   const share = (atMs - earlier[0]) / (later[0] - earlier[0]);
   return earlier[1] + share * (later[1] - earlier[1]);
-}
-
-async function traceLeak(name: string, workload: Workload): Promise<Finding> {
-  const said: [number, number][] = [];
-  const noted = noteLosses(workload, said);
-  const cli = process.env['SONDE_CLI'] ?? '';
-  const path = join(process.env['SONDE_OUT'] ?? '.', `trace-${name}.json`);
-  const words = ['--duration', '12s', '--max-overhead', 'off', '--json', path];
-  const args = [cli, 'trace', '--pid', String(workload.pid), ...words];
-  // 1 says that something was found.
-  await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 }).catch(
-    (error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 1)) throw error;
-    },
-  );
-  const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
-  workload.send('exit');
-  await workload.stop();
-  await noted;
-  return { report, said };
 }
 
 /** The one C leak: its functions, and its growth beside what the program counted. */

@@ -1,0 +1,61 @@
+/**
+ * What Sonde is for: a program loses memory through a library that is not ours, and the report's
+ * first suspect reads from the library's allocation to the Go line that owns it, without a gap.
+ *
+ * The fact readers get wrong: sqlite's own functions are known by name only as far as Debian's
+ * library exports them, and a stripped program does not name its glue to C; neither hides a frame.
+ */
+import { basename } from 'node:path';
+import t, { type Test } from 'tap';
+import { cellInfo, reportCompared, startWorkload } from './kit/index.js';
+import { traceLeak, type Frame } from './traced-program.js';
+
+// An emulated machine is slow; who runs this file ends it when it hangs.
+t.setTimeout(0);
+
+/** Where sqlite leaves the program's own code, and what of that code leads there. */
+const DOOR = 'sqlite3_prepare_v2';
+const OWNERS = ['main._Cfunc_sqlite3_prepare_v2', 'main.database.prepare', 'main.lookUpUser'];
+
+/** The frames of sqlite, which come first, and those behind its door. */
+function halves(frames: readonly Frame[]): [library: Frame[], program: Frame[]] {
+  const door = frames.findIndex(frame => frame.function === DOOR);
+  return [frames.slice(0, door + 1), frames.slice(door + 1)];
+}
+
+function checkStack(test: Test, frames: readonly Frame[], program: string): void {
+  const [library, own] = halves(frames);
+  const names = frames.map(frame => frame.function).join(' < ');
+  test.ok(library.length >= 5, `the way through sqlite: ${names}`);
+  const strangers = library.filter(frame => basename(frame.module) !== 'libsqlite3.so.0');
+  test.same(strangers, [], 'it begins and stays in sqlite');
+  const elsewhere = own.filter(frame => basename(frame.module) !== program);
+  test.same(elsewhere, [], 'and then in the program');
+  const glue = own.findIndex(frame => frame.kind === 'go');
+  test.ok(glue >= 0 && glue <= 1, 'one function of cgo leads from C to Go');
+  const go = own.slice(glue);
+  test.ok(
+    go.every(frame => frame.kind === 'go'),
+    'behind it all is Go',
+  );
+  const owners = go.map(frame => frame.function).filter(name => OWNERS.includes(name));
+  test.same(owners, OWNERS, 'down to who forgot');
+  reportCompared(frames.length);
+}
+
+// Twelve seconds each: with its symbols the program is the same, and the machine itself is fast.
+const programs = ['realc-stripped', ...(cellInfo().lane === 'host' ? ['realc'] : [])];
+for (const program of programs) {
+  t.test(`${program}: the first suspect reads from sqlite to main`, async test => {
+    const workload = startWorkload(program);
+    test.teardown(() => workload.stop());
+    await workload.next();
+    workload.send('leak 100');
+    const { report } = await traceLeak(program, workload);
+    const [first] = report.suspects;
+    test.equal(first?.class, 'c-leak');
+    test.equal(first?.truncated ?? null, null);
+    checkStack(test, first?.frames ?? [], program);
+    test.equal(report.losses.total['stackLost'], 0);
+  });
+}
