@@ -3,7 +3,7 @@
  * dynamic with a stripped Go program, and static. What a reader would get wrong: nothing here knows
  * what the stacks should be. Each return address has to follow a call, each C part to end in Go
  * code, and the set of stacks to be the same on every kernel, which the runner compares. That set
- * is taken once the code is known; a burst of unknown code is a test of its own, on real processors.
+ * is taken once the code is known; a burst of unknown code is a test of its own, on real machines.
  */
 import { cellInfo, reportCompared, reportSame, startWorkload } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';

@@ -209,16 +209,18 @@ export class RingReader {
   }
 
   /**
-   * Steps until the ring is empty or its first record is still being written. Returns the number of
-   * records. A store of consumer_pos makes room for more, hence until a step does not advance.
+   * Steps through all that is in the ring now, or up to a record that is still being written. What
+   * comes meanwhile is left: a producer that is as fast as its reader would keep it here for ever.
+   * Returns the number of records.
    */
   drain(handler: RecordHandler): number {
+    const end = this.#position + this.availableBytes;
     let total = 0;
-    for (;;) {
-      const before = this.#position;
+    for (let before = -1; this.#position < end && this.#position !== before;) {
+      before = this.#position;
       total += this.step(handler);
-      if (this.#position === before) return total;
     }
+    return total;
   }
 
   /**
