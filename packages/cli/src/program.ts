@@ -143,6 +143,12 @@ function overheadOption(): Option {
   ).default('10%');
 }
 
+type TraceFlags = Flags & {
+  readonly json?: string;
+  readonly rawStacks?: boolean;
+  readonly inlined?: boolean;
+};
+
 function addTrace(
   command: Command,
   surround: Surround,
@@ -160,12 +166,13 @@ function addTrace(
     .option('--json <file>', 'write the report as JSON; - prints it in place of the text')
     .option('--min-age <time>', 'memory younger than this accuses nobody', '5s')
     .option('--raw-stacks', "show cgo's and the runtime's frames between C and Go too")
+    .option('--inlined', 'show inlined C calls, where debug information is installed (slower)')
     .addOption(overheadOption())
     .addOption(attachOption())
     .addOption(new Option('--fail-on <what>', 'exit with 3 on this').choices(['leak']))
     .addOption(probeOption())
     .action(
-      async (commandArgs: string[], flags: Flags & { json?: string; rawStacks?: boolean }) => {
+      async (commandArgs: string[], flags: TraceFlags) => {
         const pid = flags.pid === undefined ? undefined : parsePid(flags.pid);
         const duration = flags.duration ?? (pid === undefined ? undefined : DURATION);
         set(
@@ -181,6 +188,7 @@ function addTrace(
               ...(flags.json === undefined ? {} : { json: flags.json }),
               failOnLeak: flags.failOn === 'leak',
               rawStacks: flags.rawStacks === true,
+              inlined: flags.inlined === true,
               probePaths: flags.probe,
               ...(bundled ? { bundled } : {}),
             },

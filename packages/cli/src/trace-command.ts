@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { UsageError } from '@sonde/core';
-import { StackSymbolizer } from '@sonde/core/stacks';
+import { type Frame as NamedFrame, InlinedCalls, StackSymbolizer } from '@sonde/core/stacks';
 import { openTarget, pageSize, type Target } from '@sonde/core/target';
 import { analyse, formatBytes, formatDuration, type Frame } from '@sonde/memory';
 import { buildReport, writeJson, writeText, type Report } from '@sonde/report';
@@ -33,6 +33,8 @@ export interface TraceOptions {
   readonly failOnLeak: boolean;
   /** Show cgo's own frames in stacks too. */
   readonly rawStacks?: boolean;
+  /** Show calls that a C compiler inlined, where debug information is installed. */
+  readonly inlined?: boolean;
   readonly probePaths: readonly string[];
   readonly bundled?: readonly FoundProbe[];
 }
@@ -101,6 +103,7 @@ async function traceTarget(
     const report = assembleReport(opened, observed, target, {
       startedAt,
       minAgeNs: options.minAgeNs,
+      inlined: options.inlined === true,
     });
     print(report, options, surround);
     return early ? EXIT.failed : exitCode(report, options);
@@ -152,11 +155,12 @@ function assembleReport(
   opened: Opened,
   observed: Observed,
   target: Target,
-  about: { readonly startedAt: string; readonly minAgeNs: number },
+  about: { readonly startedAt: string; readonly minAgeNs: number; readonly inlined: boolean },
 ): Report {
   const { seen, stacks, startNs } = observed;
   const { session } = opened;
-  const symbolizer = new StackSymbolizer(target);
+  const inlined = about.inlined ? { inlined: new InlinedCalls() } : {};
+  const symbolizer = new StackSymbolizer(target, inlined);
   const pageBytes = pageSize();
   const analysis = analyse(seen, {
     pageBytes,
@@ -187,6 +191,7 @@ function assembleReport(
     startedAt: about.startedAt,
     seen,
     analysis,
+    names: symbolizer.notes(),
     cost: {
       hits: cost.hits,
       cpuNs: cost.cpuNs,
@@ -202,16 +207,8 @@ function assembleReport(
   });
 }
 
-function plainFrame(frame: Frame): Frame {
-  const { function: name, file, line, module, kind, inlined } = frame;
-  return {
-    function: name,
-    ...(file === undefined ? {} : { file }),
-    ...(line === undefined ? {} : { line }),
-    module,
-    kind,
-    inlined,
-  };
+function plainFrame({ address: _address, ...frame }: NamedFrame): Frame {
+  return frame;
 }
 
 function print(report: Report, options: TraceOptions, surround: Surround): void {

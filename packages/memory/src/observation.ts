@@ -8,6 +8,10 @@
 /** How one stack frame is called, and which half of the program it belongs to. */
 export interface Frame {
   readonly function: string;
+  /** The name as the symbol table has it, where that is another: C++ and Rust. */
+  readonly symbol?: string;
+  /** Where the name of a C frame came from, such as `dynsym`; absent for Go and the kernel. */
+  readonly symbolSource?: string;
   readonly file?: string;
   readonly line?: number;
   /** Path of the mapped file, or `[kernel]`. */

@@ -33,6 +33,8 @@ export interface ReportInput {
   readonly startedAt: string;
   readonly seen: Observation;
   readonly analysis: Analysis;
+  /** What must be said of the names of frames. */
+  readonly names: readonly string[];
   readonly cost: {
     readonly hits: number;
     readonly cpuNs: number;
@@ -71,6 +73,7 @@ export function buildReport(input: ReportInput): Report {
     cHeap: analysis.cHeap ? withoutSeries(analysis.cHeap) : null,
     goLarge: analysis.goLarge ?? null,
     probes: seen.probes.map(reportProbe),
+    names: input.names,
     cost: reportCost(input.cost),
     losses: { total: sumLosses(Object.values(seen.losses)), probes: seen.losses },
   };
@@ -166,6 +169,8 @@ function reportStack(it: StackFinding): ReportStack {
 function reportFrame(frame: Frame): ReportFrame {
   return {
     function: frame.function,
+    symbol: frame.symbol ?? null,
+    symbolSource: frame.symbolSource ?? null,
     file: frame.file ?? null,
     line: frame.line ?? null,
     module: frame.module,

@@ -24,7 +24,12 @@ export interface ReportTarget {
 
 /** One stack frame; frames are listed innermost first. */
 export interface ReportFrame {
+  /** C++ and Rust names are demangled. */
   readonly function: string;
+  /** The name as the symbol table has it, where `function` is another; else null. */
+  readonly symbol: string | null;
+  /** Where the name of a C frame came from, `none` without one; null for Go and the kernel. */
+  readonly symbolSource: string | null;
   readonly file: string | null;
   readonly line: number | null;
   readonly module: string;
@@ -182,6 +187,8 @@ export interface Report {
     readonly freedBeforeAttach: number;
   } | null;
   readonly probes: readonly ReportProbe[];
+  /** What a reader must know of the names of frames, a sentence each; empty as a rule. */
+  readonly names: readonly string[];
   readonly cost: ReportCost;
   readonly losses: {
     readonly total: LossCounts;

@@ -122,6 +122,13 @@ export function drawCost(screen: Screen, report: Report): void {
   screen.labelled('  losses', lossWords(report), LABEL);
 }
 
+/** Draws what a reader must know of the names in stacks; nothing where there is nothing to say. */
+export function drawNames(screen: Screen, names: readonly string[]): void {
+  if (names.length === 0) return;
+  screen.heading('NAMES');
+  for (const sentence of names) screen.labelled('  -', sentence, 4);
+}
+
 const LOSS_NAMES: Readonly<Record<keyof LossCounts, string>> = {
   ringFull: 'ring full',
   mapFull: 'map full',

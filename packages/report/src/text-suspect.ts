@@ -7,6 +7,7 @@ import {
   formatShare,
   isPlumbing,
 } from '@sonde/memory';
+import stringWidth from 'string-width';
 import type { ReportFrame, ReportStack } from './report.js';
 import { keepEnd, padEnd, type Screen } from './screen.js';
 
@@ -116,7 +117,7 @@ function drawFrames(screen: Screen, frames: readonly ReportFrame[]): void {
   const nameWidth = Math.min(Math.floor(room * 0.6), longest(shown) + 2);
   shown.forEach((frame, index) => {
     const label = index === 0 ? `  ${paint.dim('stack')}` : '';
-    const name = keepEnd(nameOf(frame), nameWidth - 1);
+    const name = fitName(frame, nameWidth - 1);
     const place = keepEnd(placeOf(frame), room - nameWidth);
     const plain = frame.kind === 'go' && isPlumbing(frame.function);
     const text = `${padEnd(plain ? paint.dim(name) : name, nameWidth)}${paint.dim(place)}`;
@@ -130,9 +131,40 @@ function nameOf(frame: ReportFrame): string {
   return frame.inlined ? `${frame.function} (inlined)` : frame.function;
 }
 
+/**
+ * A name within `width` columns. Go's keep their end. Of a demangled name the arguments go first,
+ * then what the templates were made of, because the function's own name stands before both.
+ */
+function fitName(frame: ReportFrame, width: number): string {
+  const whole = nameOf(frame);
+  if (frame.symbol === null || stringWidth(whole) <= width) return keepEnd(whole, width);
+  const mark = frame.inlined ? ' (inlined)' : '';
+  const bare = withoutGroups(frame.function, '(', ')').replace(/ const$| \[clone .*$/, '');
+  if (stringWidth(bare + mark) <= width) return bare + mark;
+  return keepEnd(withoutGroups(bare, '<', '>') + mark, width);
+}
+
+/** Contents of outer parentheses or angle brackets become `…`; one that opens the name stays. */
+function withoutGroups(name: string, open: string, close: string): string {
+  let depth = 0;
+  let kept = '';
+  for (let at = 0; at < name.length; at++) {
+    const mark = name[at]!;
+    // `operator<` and `operator()` are names, `->` closes nothing, `(anonymous …` is a namespace.
+    const isName = depth === 0 && (/operator<?$/.test(kept) || name.startsWith('(an', at));
+    if (mark === open && at > 0 && !isName && depth++ === 0) kept += `${open}…${close}`;
+    else if (mark === close && depth > 0 && name[at - 1] !== '-') depth--;
+    else if (depth === 0) kept += mark;
+  }
+  return depth === 0 ? kept : name;
+}
+
 function placeOf(frame: ReportFrame): string {
   const file = (frame.file ?? frame.module).split('/').slice(-2).join('/');
-  return frame.file === null || frame.line === null ? file : `${file}:${frame.line}`;
+  if (frame.file !== null && frame.line !== null) return `${file}:${frame.line}`;
+  const compiled = frame.symbolSource === 'perf map' ? 'compiled at run time' : file;
+  // Without a name the function shows module and offset already.
+  return frame.symbolSource === 'none' ? `${compiled} (no symbol)` : compiled;
 }
 
 function longest(frames: readonly ReportFrame[]): number {

@@ -6,7 +6,7 @@ import { formatDuration } from '@sonde/memory';
 import type { Report } from './report.js';
 import { padEnd, Screen, type ScreenOptions } from './screen.js';
 import { drawHolders, drawMemory } from './text-memory.js';
-import { drawCost, drawProbes, drawUnknowns } from './text-probes.js';
+import { drawCost, drawNames, drawProbes, drawUnknowns } from './text-probes.js';
 import { drawSuspect } from './text-suspect.js';
 
 const LABEL = 13;
@@ -44,6 +44,7 @@ export function writeText(report: Report, options: TextOptions): string {
   drawMemory(screen, report);
   drawHolders(screen, report.holders);
   drawProbes(screen, report.probes);
+  drawNames(screen, report.names);
   drawCost(screen, report);
   drawUnknowns(screen, report);
   return screen.toString();

@@ -7,7 +7,7 @@
  */
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { cached, contentKey, debianPackage, exists, npmPackage, run } from '@sonde/toolchain';
 import type { DebianPackage, Progress } from '@sonde/toolchain';
 import type { Architecture, Matrix } from '../matrix.js';
@@ -69,6 +69,9 @@ async function copyLibraries(root: string, unpacked: readonly string[]): Promise
   }
 }
 
+/** WebAssembly of @sonde/symbols, the same on every architecture; read from beside its code. */
+const WASM_PACKAGES = ['iced-x86', 'gecko-profiler-demangle'];
+
 /**
  * Returns the path of an architecture's root disk (ext4, read-only, about 110 MB), fetching and
  * building what is missing.
@@ -88,9 +91,10 @@ export async function userlandImage(
   if (!koffi) throw new Error('build guest image: koffi is not in node_modules; run npm ci');
   const koffiVersion = await packageVersion(koffi);
   const native = await npmPackage(`@koromix/koffi-linux-${arch.npm}`, koffiVersion, progress);
-  const iced = packageFolder('iced-x86');
-  const icedVersion = iced ? await packageVersion(iced) : 'none';
-  const inputs = [LAYOUT, userland.node, koffiVersion, icedVersion, ...packages.map(p => p.sha256)];
+  const wasm = WASM_PACKAGES.flatMap(name => packageFolder(name) ?? []);
+  const versions = await Promise.all(wasm.map(packageVersion));
+  const hashes = packages.map(p => p.sha256);
+  const inputs = [LAYOUT, userland.node, koffiVersion, ...versions, ...hashes];
   const name = `userland-${arch.name}-${contentKey(inputs)}`;
   const folder = await cached('image', name, async directory => {
     progress(`building the ${arch.name} guest's root disk`);
@@ -115,7 +119,9 @@ export async function userlandImage(
     await writeFile(join(root, 'etc/group'), 'root:x:0:\n');
     const modules = join(root, 'node_modules');
     await copyKoffi(modules, koffi, native, arch);
-    if (iced) await cp(iced, join(modules, 'iced-x86'), { recursive: true, dereference: true });
+    for (const from of wasm) {
+      await cp(from, join(modules, basename(from)), { recursive: true, dereference: true });
+    }
     if (!(await exists(join(root, arch.interpreter)))) {
       throw new Error(`build guest image: no ${arch.interpreter} in ${userland.suite}'s libc6`);
     }

@@ -26,7 +26,7 @@ export interface TestSuite {
 /** Files ending so are kernel tests, once compiled. */
 const SUFFIX = '.kernel.test.js';
 /** Loaded from node_modules wherever the bundle runs: native code and WebAssembly. */
-const EXTERNAL = ['koffi', 'iced-x86'];
+const EXTERNAL = ['koffi', 'iced-x86', 'gecko-profiler-demangle'];
 
 /** What CommonJS modules inside an ES module expect to find. */
 const BANNER = `import { createRequire as sondeCreateRequire } from 'node:module';

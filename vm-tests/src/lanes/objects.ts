@@ -15,7 +15,7 @@ import { packageRoot, type Architecture } from '../matrix.js';
 export const workspaceRoot = dirname(packageRoot.replace(/\/$/, ''));
 
 /** Found by the guest in its own /node_modules. */
-const IN_USERLAND = new Set(['koffi', 'iced-x86']);
+const IN_USERLAND = new Set(['koffi', 'iced-x86', 'gecko-profiler-demangle']);
 
 interface Manifest {
   readonly name: string;

@@ -33,6 +33,11 @@ export interface Module {
   /** The opened file; undefined where it is no ELF file that can be read. */
   readonly elf: ElfFile | undefined;
   readonly buildId: string | undefined;
+  /**
+   * What a reader of its names must know: that the file was deleted or replaced since it was
+   * mapped, or could not be read; absent where its path leads to what is mapped.
+   */
+  readonly note?: string;
 }
 
 const DELETED = ' (deleted)';
@@ -40,12 +45,41 @@ const DELETED = ' (deleted)';
 /** A path that leads to the mapped file itself: by name while that is still the same inode. */
 export function pathOfMapping(pid: number, entry: MapEntry): string {
   const byName = `/proc/${pid}/root${entry.path}`;
-  try {
-    if (statSync(byName).ino === entry.inode) return byName;
-  } catch {
-    // Gone or hidden: the mapping itself still leads to the file.
-  }
+  if (inodeOf(byName) === entry.inode) return byName;
+  // Gone or hidden: the mapping itself still leads to the file.
   return `/proc/${pid}/map_files/${entry.start.toString(16)}-${entry.end.toString(16)}`;
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path without the kernel's mark, and whether the mark means that the file is gone. */
+function pathOf(pid: number, { path, inode }: MapEntry): { path: string; gone: boolean } {
+  // A file may really be called so: then its name still leads to what is mapped.
+  const marked = path.endsWith(DELETED) && inodeOf(`/proc/${pid}/root${path}`) !== inode;
+  return { path: marked ? path.slice(0, -DELETED.length) : path, gone: marked };
+}
+
+/** What happened to a file since it was mapped, in a sentence for the report. */
+function noteOf(
+  pid: number,
+  { path, gone }: { readonly path: string; readonly gone: boolean },
+  failure: string | undefined,
+): { readonly note?: string } {
+  const there = gone && inodeOf(`/proc/${pid}/root${path}`) !== undefined;
+  const what = there
+    ? 'was replaced on disk since it was mapped'
+    : 'was deleted since it was mapped';
+  if (failure !== undefined) {
+    const also = gone ? ` ${what}, and` : '';
+    return { note: `${path}${also} could not be read (${failure}): its functions have no names` };
+  }
+  return gone ? { note: `${path} ${what}; names come from the mapped file` } : {};
 }
 
 /** Load bias from the executable segment that a mapping was made of. */
@@ -129,6 +163,8 @@ export class ModuleTable {
     const first = group[0]!;
     const executable = first.path === exe;
     const openPath = executable ? `/proc/${this.#pid}/exe` : pathOfMapping(this.#pid, first);
+    const seen = pathOf(this.#pid, first);
+    let failure: string | undefined;
     let reader: FileReader | undefined;
     let elf: ElfFile | undefined;
     try {
@@ -137,9 +173,10 @@ export class ModuleTable {
     } catch (error) {
       // A mapped file that is not ELF, or that may not be opened, still has its place in stacks.
       if (!(error instanceof FormatError) && !isSystemError(error)) throw error;
+      failure = error instanceof FormatError ? error.message : error.code;
     }
     const module: Module = {
-      path: first.path.endsWith(DELETED) ? first.path.slice(0, -DELETED.length) : first.path,
+      path: seen.path,
       openPath,
       inode: first.inode,
       device: first.device,
@@ -148,6 +185,7 @@ export class ModuleTable {
       executable,
       elf,
       buildId: elf?.buildId,
+      ...noteOf(this.#pid, seen, failure),
     };
     return { module, reader };
   }

@@ -14,6 +14,7 @@ import {
   type GoProgram,
   type InstructionReader,
   openInstructionReader,
+  type PerfMap,
   type RuntimeGlobals,
   type TlsG,
   viewOf,
@@ -24,6 +25,7 @@ import { GoCounterReader } from './go-counters.js';
 import { type AddressRange, MemoryReader } from './memory-reader.js';
 import { type Module, ModuleTable } from './modules.js';
 import * as open from './open-target.js';
+import { PerfMapFile } from './perf-map-file.js';
 import { kilobytes, type MapEntry, type ProcStat, readKeyed, readStat } from './proc.js';
 import { checkRuntime, type TargetRuntime, targetRuntime } from './target-runtime.js';
 import { type LiveFacts, type TargetConfig, targetConfig } from './target-config.js';
@@ -80,6 +82,7 @@ interface Parts {
   readonly instructions: InstructionReader;
   readonly tlsG: TlsG | undefined;
   readonly counters: GoCounterReader | undefined;
+  readonly perfMap: PerfMapFile;
 }
 
 /** An opened target; close it when done. */
@@ -127,7 +130,18 @@ export class Target {
 
   /** Takes a new snapshot of the mappings; false, and nothing changes, once the target is gone. */
   refreshMaps(): boolean {
+    this.#parts.perfMap.look();
     return this.#parts.table.refresh();
+  }
+
+  /** Functions that a JIT in the target compiled, by its perf map; read again when that grew. */
+  perfMap(): PerfMap | undefined {
+    return this.#parts.perfMap.map();
+  }
+
+  /** Why the perf map, or lines of it, were refused; empty where there is nothing to say. */
+  perfMapNotes(): readonly string[] {
+    return this.#parts.perfMap.notes();
   }
 
   /** Bytes of the live target's memory; throws UsageError where nothing is mapped. */
@@ -191,6 +205,7 @@ export class Target {
   /** Closes all files; names and memory can no longer be read after that. */
   close(): void {
     this.#parts.memory.close();
+    this.#parts.perfMap.close();
     this.#parts.table.close();
   }
 
@@ -291,7 +306,7 @@ export async function openTarget(pid: number): Promise<Target> {
     };
     const tlsG = findTlsG(go, instructions);
     const parts = { info, go, table, executable, goModule, globals, memory, instructions };
-    return new Target({ ...parts, tlsG, counters });
+    return new Target({ ...parts, tlsG, counters, perfMap: new PerfMapFile(pid) });
   } catch (error) {
     table.close();
     memory?.close();

@@ -211,6 +211,7 @@ export function sampleInput(seen: Observation = sampleObservation()): ReportInpu
     startedAt: '2026-01-02T03:04:05.000Z',
     seen,
     analysis,
+    names: [],
     cost: {
       hits: 32768,
       cpuNs: 40e6,

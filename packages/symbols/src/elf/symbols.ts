@@ -3,7 +3,8 @@
  * file, except for STT_TLS, where it is an offset in the thread-local template.
  */
 import { readU64, viewOf } from './byte-reader.js';
-import { SHN_UNDEF } from './constants.js';
+import { SHN_UNDEF, SHT_DYNSYM } from './constants.js';
+import { dynamicSymbolTable } from './dynamic.js';
 import { cString, type ElfFile } from './elf-file.js';
 import { FormatError } from './format-error.js';
 
@@ -24,17 +25,23 @@ const SYM_BYTES = 24;
 
 /**
  * All named, defined symbols of the first table of that section type (SHT_SYMTAB, SHT_DYNSYM).
- * Empty where there is none. Throws FormatError when the table leaves the file.
+ * Empty where there is none; dynamic symbols are found by the dynamic segment where the section
+ * headers are gone. Throws FormatError when the table leaves the file.
  */
 export function readSymbols(elf: ElfFile, sectionType: number): ElfSymbol[] {
   const section = elf.sections.find(s => s.type === sectionType);
-  if (section === undefined) return [];
+  if (section === undefined) {
+    const table = sectionType === SHT_DYNSYM ? dynamicSymbolTable(elf) : undefined;
+    return table === undefined ? [] : parseSymbols(table.symbols, table.strings, table.offset);
+  }
   const strings = elf.sections[section.link];
   if (strings === undefined) {
     throw new FormatError(section.offset, 'symbol table without strings', section.link);
   }
-  const names = elf.sectionBytes(strings);
-  const bytes = elf.sectionBytes(section);
+  return parseSymbols(elf.sectionBytes(section), elf.sectionBytes(strings), section.offset);
+}
+
+function parseSymbols(bytes: Uint8Array, names: Uint8Array, offset: number): ElfSymbol[] {
   const view = viewOf(bytes);
   const symbols: ElfSymbol[] = [];
   for (let at = SYM_BYTES; at + SYM_BYTES <= bytes.byteLength; at += SYM_BYTES) {
@@ -45,8 +52,8 @@ export function readSymbols(elf: ElfFile, sectionType: number): ElfSymbol[] {
     if (view.getUint32(at + 12, true) >= 0x200000) continue;
     symbols.push({
       name: cString(names, nameOffset),
-      value: readU64(view, at + 8, section.offset),
-      sizeBytes: readU64(view, at + 16, section.offset),
+      value: readU64(view, at + 8, offset),
+      sizeBytes: readU64(view, at + 16, offset),
       type: bytes[at + 4]! & 0xf,
       binding: bytes[at + 4]! >> 4,
       sectionIndex,

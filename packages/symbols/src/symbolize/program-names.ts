@@ -13,6 +13,7 @@ import {
 } from '../gosym/index.js';
 import { CSymbols } from './c-symbols.js';
 import type { DebugSearch } from './debug-files.js';
+import { demangle } from './demangle.js';
 
 /** What is known of one address. */
 export interface AddressNames {
@@ -56,7 +57,12 @@ export class ProgramNames {
     }
     const hit = this.c.at(address);
     if (hit === undefined) return UNKNOWN;
-    const frame = { function: hit.name, file: undefined, line: undefined, inlined: false };
+    const frame = {
+      function: demangle(hit.name),
+      file: undefined,
+      line: undefined,
+      inlined: false,
+    };
     return { entry: hit.start, frames: [frame] };
   }
 

@@ -7,12 +7,15 @@ import type { ElfFile } from '../elf/index.js';
 import type { Pclntab } from '../gosym/index.js';
 import { CSymbols } from './c-symbols.js';
 import type { DebugSearch } from './debug-files.js';
+import { demangle } from './demangle.js';
 import type { SymbolSource } from './symbol-source.js';
 
 /** One source frame of a stack. */
 export interface Frame {
-  /** Function name; `module+0x…` where no symbol covers the address. */
+  /** Function name, C++ and Rust demangled; `module+0x…` where no symbol covers the address. */
   readonly function: string;
+  /** The name as the symbol table has it, where {@link function} is another. */
+  readonly symbol?: string;
   readonly file?: string;
   readonly line?: number;
   /** Path of the file that holds the code, as the process sees it; `[kernel]` for the kernel. */
@@ -20,7 +23,7 @@ export interface Frame {
   readonly kind: 'go' | 'c' | 'kernel';
   /** True for a call that the compiler inlined into the next frame. */
   readonly inlined: boolean;
-  /** Where the name of a C function came from; absent for Go and where there is no name. */
+  /** Where the name of a C function came from, `none` without one; absent for Go and kernel. */
   readonly symbolSource?: SymbolSource;
   /** The address that was asked for, in the process. */
   readonly address: bigint;
@@ -65,9 +68,25 @@ export class Symbolizer {
     }
     this.#c ??= new CSymbols(this.#elf, this.#search);
     const hit = this.#c.at(vaddr);
-    const name =
-      hit?.name ?? `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
-    const source = hit === undefined ? {} : { symbolSource: hit.source };
-    return [{ function: name, module, kind: 'c', inlined: false, ...source, address }];
+    if (hit !== undefined) return [namedFrame(hit.name, hit.source, module, address)];
+    const name = `${module.slice(module.lastIndexOf('/') + 1)}+0x${vaddr.toString(16)}`;
+    return [namedFrame(name, 'none', module, address)];
   }
+
+  /** Debug files, or parts of the file, that were there and were refused; none before a C frame. */
+  get refused(): readonly string[] {
+    return this.#c?.refused ?? [];
+  }
+}
+
+/** A C frame of that symbol, demangled. */
+export function namedFrame(
+  symbol: string,
+  symbolSource: SymbolSource,
+  module: string,
+  address: bigint,
+): Frame {
+  const name = demangle(symbol);
+  const raw = name === symbol ? {} : { symbol };
+  return { function: name, ...raw, module, kind: 'c', inlined: false, symbolSource, address };
 }
