@@ -171,32 +171,29 @@ function addTrace(
     .addOption(attachOption())
     .addOption(new Option('--fail-on <what>', 'exit with 3 on this').choices(['leak']))
     .addOption(probeOption())
-    .action(
-      async (commandArgs: string[], flags: TraceFlags) => {
-        const pid = flags.pid === undefined ? undefined : parsePid(flags.pid);
-        const duration = flags.duration ?? (pid === undefined ? undefined : DURATION);
-        set(
-          await trace(
-            {
-              ...(pid === undefined ? {} : { pid }),
-              command: commandArgs,
-              durationNs:
-                duration === undefined ? undefined : parseDuration(duration, '--duration'),
-              minAgeNs: parseDuration(flags.minAge!, '--min-age'),
-              maxOverhead: parseOverhead(flags.maxOverhead),
-              attach: flags.attach,
-              ...(flags.json === undefined ? {} : { json: flags.json }),
-              failOnLeak: flags.failOn === 'leak',
-              rawStacks: flags.rawStacks === true,
-              inlined: flags.inlined === true,
-              probePaths: flags.probe,
-              ...(bundled ? { bundled } : {}),
-            },
-            surround,
-          ),
-        );
-      },
-    );
+    .action(async (commandArgs: string[], flags: TraceFlags) => {
+      const pid = flags.pid === undefined ? undefined : parsePid(flags.pid);
+      const duration = flags.duration ?? (pid === undefined ? undefined : DURATION);
+      set(
+        await trace(
+          {
+            ...(pid === undefined ? {} : { pid }),
+            command: commandArgs,
+            durationNs: duration === undefined ? undefined : parseDuration(duration, '--duration'),
+            minAgeNs: parseDuration(flags.minAge!, '--min-age'),
+            maxOverhead: parseOverhead(flags.maxOverhead),
+            attach: flags.attach,
+            ...(flags.json === undefined ? {} : { json: flags.json }),
+            failOnLeak: flags.failOn === 'leak',
+            rawStacks: flags.rawStacks === true,
+            inlined: flags.inlined === true,
+            probePaths: flags.probe,
+            ...(bundled ? { bundled } : {}),
+          },
+          surround,
+        ),
+      );
+    });
 }
 
 /** `run`: its first step only finds the probe's name; flags and help are the probe's. */

@@ -13,7 +13,7 @@ import { build, context, type BuildContext, type Plugin } from 'esbuild';
 /** Modules that the agent has loaded; `agent.ts` holds them under these names. */
 const PRELOADED = /^(?:tap|@sonde\/vm-tests\/kit|@sonde\/core(?:\/[a-z]+)?)$/;
 /** Native code and WebAssembly, found in node_modules wherever the agent runs. */
-const NATIVE = ['koffi', 'iced-x86'];
+const NATIVE = ['koffi', 'iced-x86', 'gecko-profiler-demangle'];
 /** Tests that go through every Go release: minutes under emulation, so only on demand. */
 const SWEEP = /(?:^|\/)releases\.kernel\.test\.ts$/;
 
