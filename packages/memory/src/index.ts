@@ -72,5 +72,12 @@ export {
   type SizeClassCensus,
   type SpanCensus,
 } from './runtime/span-census.js';
-export { callerOf, isPlumbing, ownerOf, placeOf } from './stack-names.js';
+export {
+  callerOf,
+  isPlumbing,
+  ownerOf,
+  placeOf,
+  withoutArguments,
+  withoutTemplates,
+} from './stack-names.js';
 export type { Series } from './trend.js';

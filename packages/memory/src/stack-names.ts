@@ -5,6 +5,9 @@
  */
 import type { Frame } from './observation.js';
 
+/** Longer C++ and Rust names stand in sentences without their arguments. */
+const NAME_MAX = 40;
+
 /** The C library's own code, which allocates on somebody's behalf: strdup, fopen, asprintf. */
 function isLibrary(frame: Frame): boolean {
   return /\/(libc[.-]|ld-musl|libstdc\+\+)/.test(frame.module);
@@ -14,7 +17,10 @@ function isLibrary(frame: Frame): boolean {
 export function callerOf(frames: readonly Frame[]): string {
   const c = frames.filter(frame => frame.kind === 'c' && !isPlumbing(frame.function));
   const first = c.find(frame => !isLibrary(frame)) ?? c[0] ?? frames[0];
-  return first?.function ?? 'code whose stack is not known';
+  if (first === undefined) return 'code whose stack is not known';
+  // A C++ name may be longer than the sentence that it stands in.
+  if (first.symbol === undefined || first.function.length <= NAME_MAX) return first.function;
+  return withoutTemplates(withoutArguments(first.function));
 }
 
 /** The innermost Go frame that somebody wrote; undefined for a stack without Go frames. */
@@ -33,4 +39,29 @@ export function placeOf(frame: Frame | undefined): string {
   if (frame?.file === undefined) return '';
   const file = frame.file.split('/').slice(-2).join('/');
   return ` (${file}${frame.line === undefined ? '' : `:${frame.line}`})`;
+}
+
+/** A demangled name with `…` in place of its arguments, and without what follows them. */
+export function withoutArguments(name: string): string {
+  return withoutGroups(name, '(', ')').replace(/ const$| \[clone .*$/, '');
+}
+
+/** A demangled name with `…` in place of what its templates were made of. */
+export function withoutTemplates(name: string): string {
+  return withoutGroups(name, '<', '>');
+}
+
+/** Contents of outer parentheses or angle brackets become `…`; one that opens the name stays. */
+function withoutGroups(name: string, open: string, close: string): string {
+  let depth = 0;
+  let kept = '';
+  for (let at = 0; at < name.length; at++) {
+    const mark = name[at]!;
+    // `operator<` and `operator()` are names, `->` closes nothing, `(anonymous …` is a namespace.
+    const isName = depth === 0 && (/operator<?$/.test(kept) || name.startsWith('(an', at));
+    if (mark === open && at > 0 && !isName && depth++ === 0) kept += `${open}…${close}`;
+    else if (mark === close && depth > 0 && name[at - 1] !== '-') depth--;
+    else if (depth === 0) kept += mark;
+  }
+  return depth === 0 ? kept : name;
 }

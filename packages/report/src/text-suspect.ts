@@ -6,6 +6,8 @@ import {
   formatRate,
   formatShare,
   isPlumbing,
+  withoutArguments,
+  withoutTemplates,
 } from '@sonde/memory';
 import stringWidth from 'string-width';
 import type { ReportFrame, ReportStack } from './report.js';
@@ -139,24 +141,9 @@ function fitName(frame: ReportFrame, width: number): string {
   const whole = nameOf(frame);
   if (frame.symbol === null || stringWidth(whole) <= width) return keepEnd(whole, width);
   const mark = frame.inlined ? ' (inlined)' : '';
-  const bare = withoutGroups(frame.function, '(', ')').replace(/ const$| \[clone .*$/, '');
+  const bare = withoutArguments(frame.function);
   if (stringWidth(bare + mark) <= width) return bare + mark;
-  return keepEnd(withoutGroups(bare, '<', '>') + mark, width);
-}
-
-/** Contents of outer parentheses or angle brackets become `…`; one that opens the name stays. */
-function withoutGroups(name: string, open: string, close: string): string {
-  let depth = 0;
-  let kept = '';
-  for (let at = 0; at < name.length; at++) {
-    const mark = name[at]!;
-    // `operator<` and `operator()` are names, `->` closes nothing, `(anonymous …` is a namespace.
-    const isName = depth === 0 && (/operator<?$/.test(kept) || name.startsWith('(an', at));
-    if (mark === open && at > 0 && !isName && depth++ === 0) kept += `${open}…${close}`;
-    else if (mark === close && depth > 0 && name[at - 1] !== '-') depth--;
-    else if (depth === 0) kept += mark;
-  }
-  return depth === 0 ? kept : name;
+  return keepEnd(withoutTemplates(bare) + mark, width);
 }
 
 function placeOf(frame: ReportFrame): string {
