@@ -86,7 +86,7 @@ export function probeTargets(root, bin) {
         { env: 'SONDE_LANE' },
         { env: 'SONDE_CELLS' },
       ],
-      outputs: ['{projectRoot}/out/tap'],
+      outputs: ['{projectRoot}/out/tap', '{projectRoot}/out/cells'],
       options: {},
       metadata: { description: 'Runs src/*.kernel.test.ts on every kernel of the matrix' },
     },

@@ -102,6 +102,12 @@ export const NEEDS = /** @type {readonly Need[]} */ ([
   },
   command('bpftool, an oracle of the layout tests', ['tests'], 'bpftool', ['bpftool']),
   command('gdb, the other opinion about stacks of C code', ['tests'], 'gdb', ['gdb']),
+  {
+    what: 'Chromium, in which the compatibility report is tested',
+    jobs: ['tests'],
+    packages: ['chromium'],
+    present: host => host.has('chromium') || host.has('google-chrome'),
+  },
   command('cpio, an oracle of the payload tests', ['tests'], 'cpio', ['cpio']),
 ]);
 

@@ -13,6 +13,7 @@ import { GUEST_DIED } from './guest/boot.js';
 import { prepareCells } from './guest/fleet.js';
 import { runJob } from './lanes/job.js';
 import { allCells, hostArchitecture, packageRoot, readMatrix, selectCells } from './matrix.js';
+import { reportCommand } from './report/report-command.js';
 import { runCommand } from './run-command.js';
 import { buildWorkloads } from './workloads.js';
 
@@ -20,6 +21,7 @@ const USAGE = `usage: sonde-vm cells
        sonde-vm prepare [--cells LIST]
        sonde-vm workloads [--arch LIST] [--go RELEASES|all] [NAME…]
        sonde-vm run [--cells LIST] [--lane host|guest] [--probes LIST] [--results FILE] [--jobs N]
+       sonde-vm report [--check] [--write] [--cells LIST] [--probes DIRS] [--record FILE]
        sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]
        sonde-vm job [--cell NAME] [--out DIR] -- ARGUMENTS OF sonde…
 
@@ -126,6 +128,7 @@ async function main([verb, ...args]: string[]): Promise<number> {
   if (verb === 'prepare') return prepare(args);
   if (verb === 'workloads') return workloads(args);
   if (verb === 'run') return runCommand(args, stopper.signal);
+  if (verb === 'report') return reportCommand(args);
   if (verb === 'job') return job(args);
   throw new UsageError(verb === undefined ? 'say what to do' : `there is no command ${verb}`);
 }

@@ -54,6 +54,7 @@ const PROBE: TracedSession['probes'][number] = {
   name: 'cgo-malloc',
   mode: 'aggregate',
   eventBase: 0,
+  programs: [],
   points: [
     {
       point: 'malloc',

@@ -107,6 +107,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
           wholeStacks: this.#unwinds(),
           mapEntries,
           wakeupBytes: ringBytes / 4,
+          verifierStatistics: this.#options.verifierStatistics === true,
         });
         this.#running.push(running);
       }

@@ -3,7 +3,7 @@
  * about each call. What a reader would get wrong: memalign and aligned_alloc may be one address in
  * libc (glibc 2.36), and then no tracer can tell which name the caller used.
  */
-import { reportCompared, startWorkload } from '@sonde/vm-tests/kit';
+import { reportCompared, startWorkload, witness } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
 import {
   end,
@@ -106,18 +106,26 @@ function compareStream(test: Test, traced: Traced, calls: readonly Call[]): numb
   return compared;
 }
 
+/** The points of the functions that were called, aliases left out. */
+function calledPoints(traced: Traced, calls: readonly Call[]): string[] {
+  const called = new Set(calls.flatMap(call => [call.function, `${call.function}Return`]));
+  const points = traced.session.probes[0]?.points ?? [];
+  return points.filter(each => called.has(each.point) && each.sites.length > 0).map(p => p.point);
+}
+
 for (const [how, features] of [
   ['cookies where the kernel has them', {}],
   ['sites found by address, as before Linux 5.15', { cookies: false, uprobeMulti: false }],
 ] as const) {
   t.test(`stream, ${how}: one event for each call`, async test => {
+    const report = witness(test, { probe: 'cgo-malloc', points: ['malloc', 'mallocReturn'] });
     const traced = await trace(startWorkload('callocs'), {
       request: { mode: 'stream' },
       session: { features },
     });
     test.teardown(() => end(traced));
     const calls = await runCalls(traced);
-    reportCompared(compareStream(test, traced, calls));
+    report.saw(traced.session, compareStream(test, traced, calls), calledPoints(traced, calls));
     const lost = traced.session.losses();
     test.match(lost, { ringFull: 0, mapFull: 0, stackLost: 0, unpaired: 0, probeMissed: 0 });
     const hits = traced.session.probes[0]?.points.find(each => each.point === 'free')?.sites[0]

@@ -9,8 +9,8 @@ import {
   CHURNED_GOROUTINES,
   ownFunctions,
   releaseList,
-  reportCompared,
   startTruth,
+  witness,
   type WorkloadLine,
 } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
@@ -20,6 +20,8 @@ import { attach, collect, type TracedEvent } from './testing/traced.js';
 t.setTimeout(0);
 
 const BLOCKS = 8;
+/** Where what is compared here comes from. */
+const POINTS = ['malloc', 'mallocReturn', 'calloc', 'callocReturn', 'free'];
 /** The C functions are some 40 bytes long, and calls return into them. */
 const FUNCTION_BYTES = 64n;
 
@@ -78,6 +80,8 @@ for (const { goRelease, reason } of missing) {
 
 for (const program of programs) {
   t.test(`Go ${program.goRelease}, ${program.build}`, async test => {
+    const { goRelease, build } = program;
+    const report = witness(test, { probe: 'cgo-malloc', points: POINTS, goRelease, build });
     const workload = await startTruth(program);
     test.teardown(() => workload.stop());
     const session = await attach(workload.pid, { request: { mode: 'stream' } });
@@ -93,7 +97,7 @@ for (const program of programs) {
     const ownOf: Seen['ownOf'] = event => ownFunctions(names.symbolize(pcsOf(event)));
     const seen = { events, pcsOf, ownOf };
     const compared = compareBlocks(test, seen, blocks.lines);
-    reportCompared(compared + compareChurn(test, seen, churned.last));
+    report.saw(session, compared + compareChurn(test, seen, churned.last));
     test.match(session.losses(), { ringFull: 0, stackLost: 0, unpaired: 0, probeMissed: 0 });
     await session.stop();
     workload.send('exit');

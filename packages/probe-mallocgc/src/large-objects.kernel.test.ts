@@ -7,6 +7,7 @@ import { openSession, type ProbeRequest, type Session } from '@sonde/core';
 import {
   reportCompared,
   startWorkload,
+  witness,
   type Workload,
   type WorkloadLine,
 } from '@sonde/vm-tests/kit';
@@ -120,11 +121,13 @@ const ONLY_OLD = 'large-alloc-return';
 const everywhere = (point?.oneOf ?? []).filter(each => each.name !== ONLY_OLD);
 for (const { name, limits } of everywhere) {
   t.test(`births by ${name}, deaths by freeSpanLocked`, async test => {
-    const traced = await trace(test, { mode: 'stream', attach: { large: name } });
+    const attach = { large: name };
+    const report = witness(test, { probe: 'mallocgc', points: ['large', 'free'], attach });
+    const traced = await trace(test, { mode: 'stream', attach });
     const large = traced.session.probes[0]?.points.find(each => each.point === 'large');
     test.match(large, { alternative: name, attached: true });
     const knowsPointers = limits?.includes('pointers') !== true;
-    reportCompared(await compareStream(test, traced, knowsPointers));
+    report.saw(traced.session, await compareStream(test, traced, knowsPointers));
   });
 }
 
@@ -193,6 +196,7 @@ t.test('aggregate: live objects and counters equal the program, then all are fre
 });
 
 t.test('a window on every allocation opens only when it is asked for', async test => {
+  const report = witness(test, { probe: 'mallocgc', points: ['every'] });
   const attached = ({ session }: Traced): boolean =>
     session.probes[0]?.points.some(each => each.point === 'every' && each.attached) === true;
   test.notOk(attached(await trace(test, { mode: 'stream' })));
@@ -213,7 +217,7 @@ t.test('a window on every allocation opens only when it is asked for', async tes
     // The loop's own stack: printing what was made allocates, too.
     const made = small.filter(({ fields }) => fields['stack'] === small[20]?.fields['stack']);
     test.equal(made.length, 300, 'each object is counted once');
-    reportCompared(made.length);
+    report.saw(traced.session, made.length);
   }
 });
 
@@ -223,6 +227,7 @@ const WINDOWS = { '1.24': 'mallocgc-entry', '1.27': 'mallocgc-leaves' };
 t.test(
   'cycles are numbered; sampling that the linker switched off is said to be off',
   async test => {
+    const report = witness(test, { probe: 'mallocgc', points: ['gc'] });
     const params = { gcCycles: 1, samples: 1 };
     const traced = await trace(test, { mode: 'stream', params });
     const points = traced.session.probes[0]?.points ?? [];
@@ -235,7 +240,7 @@ t.test(
     // Before the first cycle ends, the page of its number may never have been touched.
     test.equal(cycles.length, 2);
     test.equal(Number(cycles[1]?.fields['cycle']), 2);
-    reportCompared(cycles.length);
+    report.saw(traced.session, cycles.length);
   },
 );
 

@@ -11,8 +11,8 @@ import {
   CHURNED_GOROUTINES,
   ownFunctions,
   releaseList,
-  reportCompared,
   startTruth,
+  witness,
   type ReleaseProgram,
   type Workload,
   type WorkloadLine,
@@ -135,6 +135,9 @@ for (const { goRelease, reason } of missing) {
 
 for (const program of programs) {
   t.test(`Go ${program.goRelease}, ${program.build}`, async test => {
+    const { goRelease, build } = program;
+    const points = ['large', 'free'];
+    const report = witness(test, { probe: 'mallocgc', points, goRelease, build });
     const traced = await trace(test, program);
     const { workload, session } = traced;
     const made = await ask(workload, `large ${OBJECTS}`, 'made');
@@ -144,7 +147,7 @@ for (const program of programs) {
     session.drain();
     session.refresh();
     const compared = compareObjects(test, traced, made.lines);
-    reportCompared(compared + compareChurn(test, traced, churned.last));
+    report.saw(session, compared + compareChurn(test, traced, churned.last));
     const { ringFull, mapFull, stackLost, unpaired, probeMissed, readFailed } = session.losses();
     const lost = { ringFull, mapFull, stackLost, unpaired, probeMissed, readFailed };
     test.same(new Set(Object.values(lost)), new Set([0]), 'nothing is lost');

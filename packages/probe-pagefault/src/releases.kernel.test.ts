@@ -10,8 +10,8 @@ import {
   CHURNED_GOROUTINES,
   ownFunctions,
   releaseList,
-  reportCompared,
   startTruth,
+  witness,
   type WorkloadLine,
 } from '@sonde/vm-tests/kit';
 import t from 'tap';
@@ -47,6 +47,8 @@ for (const { goRelease, reason } of missing) {
 
 for (const program of programs) {
   t.test(`Go ${program.goRelease}, ${program.build}`, async test => {
+    const { goRelease, build } = program;
+    const report = witness(test, { probe: 'pagefault', points: ['fault'], goRelease, build });
     const workload = await startTruth(program);
     test.teardown(() => workload.stop());
     const session = await openSession({
@@ -76,7 +78,7 @@ for (const program of programs) {
         compared++;
       }
     }
-    reportCompared(compared);
+    report.saw(session, compared);
     test.match(session.losses(), { ringFull: 0, stackLost: 0, malformed: 0 });
     await session.stop();
     workload.send('exit');

@@ -5,6 +5,8 @@
 export { cellInfo, kernelAtLeast, type CellInfo } from './cell.js';
 export { reportCompared } from './compared.js';
 export { judgeFeature, requireFeature, type FeatureAnswer, type SkipVerdict } from './feature.js';
+export type { WitnessOptions, Witness } from './witness.js';
+export { witness } from './witness.js';
 export { releaseList, type ReleaseList, type ReleaseProgram } from './releases.js';
 export { ask, CHURNED_GOROUTINES, ownFunctions, startTruth } from './truth.js';
 export { reportSame } from './same.js';

@@ -12,6 +12,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { packageFolder } from '../images/userland.js';
+import { packageRoot } from '../matrix.js';
 
 /** The kernel tests of one package. */
 export interface TestSuite {
@@ -21,6 +22,8 @@ export interface TestSuite {
   readonly folder: string;
   /** Compiled test files, absolute. */
   readonly files: readonly string[];
+  /** The module of its probe, absolute, where the package is one: surveyed after its tests. */
+  readonly probe?: string;
 }
 
 /** Files ending so are kernel tests, once compiled. */
@@ -39,6 +42,7 @@ export async function testSuite(folder: string): Promise<TestSuite> {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     name: string;
     nx?: { name?: string };
+    sonde?: { probe?: string };
   };
   const name = manifest.nx?.name ?? basename(manifest.name);
   const dist = join(folder, 'dist');
@@ -47,19 +51,32 @@ export async function testSuite(folder: string): Promise<TestSuite> {
   if (files.length === 0) {
     throw new Error(`collect kernel tests of ${name}: no *${SUFFIX} in ${dist}; build it first`);
   }
-  return { name, folder, files: files.map(f => join(dist, f)) };
+  const probe = manifest.sonde?.probe;
+  const suite = { name, folder, files: files.map(f => join(dist, f)) };
+  return probe === undefined ? suite : { ...suite, probe: join(folder, probe) };
+}
+
+/** What the bundle is made of: the tests, and after them the survey of the package's probe. */
+function contentsOf(suite: TestSuite): string {
+  const from = (path: string): string => JSON.stringify(path);
+  const tests = suite.files.map(file => `import ${from(`./${relative(suite.folder, file)}`)};`);
+  if (suite.probe === undefined) return tests.join('\n');
+  return [
+    ...tests,
+    `import t from 'tap';`,
+    `import { surveyProbe } from ${from(join(packageRoot, 'dist/kit/survey.js'))};`,
+    `import probe from ${from(suite.probe)};`,
+    'surveyProbe(t, probe);',
+  ].join('\n');
 }
 
 /** Writes `outDir/<suite>.mjs` and returns its path. Throws esbuild's own error, with its place. */
 export async function bundleSuite(suite: TestSuite, outDir: string): Promise<string> {
   const tap = packageFolder('tap');
   if (!tap) throw new Error('bundle tests: tap is not in node_modules; run npm ci');
-  const imports = suite.files.map(
-    file => `import ${JSON.stringify(`./${relative(suite.folder, file)}`)};`,
-  );
   const outfile = join(outDir, `${suite.name}.mjs`);
   await build({
-    stdin: { contents: imports.join('\n'), resolveDir: suite.folder, sourcefile: 'suite.mjs' },
+    stdin: { contents: contentsOf(suite), resolveDir: suite.folder, sourcefile: 'suite.mjs' },
     outfile,
     bundle: true,
     platform: 'node',

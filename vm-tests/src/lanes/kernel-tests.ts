@@ -5,6 +5,7 @@
  * before its turn fails it, even when every other cell passed.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { release as hostRelease } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import type { GuestResult } from '../guest/boot.js';
@@ -14,6 +15,7 @@ import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js
 import { withScratch } from '../scratch.js';
 import { buildEveryWorkload } from '../releases.js';
 import { compareKernels } from './agreement.js';
+import { forgetCells, keepCell } from '../report/keep-cell.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
@@ -99,9 +101,9 @@ function tapPath(suite: TestSuite, cell: string): string {
 }
 
 async function forgetTap(matrix: Matrix, suite: TestSuite): Promise<void> {
-  for (const cell of ['host', ...allCells(matrix).map(c => c.name)]) {
-    await rm(tapPath(suite, cell), { force: true });
-  }
+  const cells = ['host', ...allCells(matrix).map(c => c.name)];
+  for (const cell of cells) await rm(tapPath(suite, cell), { force: true });
+  await forgetCells(suite.folder, cells);
 }
 
 /** Keeps a suite's output and shows its verdict, with the end of the output when it failed. */
@@ -110,10 +112,12 @@ async function conclude(
   suite: TestSuite,
   verdict: SuiteVerdict,
   lines: readonly string[],
+  kernel: string,
 ): Promise<SuiteVerdict> {
   const path = tapPath(suite, verdict.cell);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, `${lines.join('\n')}\n`);
+  await keepCell(suite, verdict, lines, { kernel, outDir: request.outDir });
   const shown = [verdictLine(verdict)];
   if (!verdict.ok) {
     const tail = failureExcerpt(lines).map(line => `       | ${line}`);
@@ -152,7 +156,7 @@ async function onHost(
     onEnd: async (index, lines, code) => {
       const { suite } = ready[index] as Ready;
       const verdict = judgeSuite(suite.name, 'host', lines, code);
-      verdicts.push(await conclude(request, suite, verdict, lines));
+      verdicts.push(await conclude(request, suite, verdict, lines, hostRelease()));
     },
   });
   return verdicts;
@@ -212,7 +216,7 @@ async function judgeGuest(
   for (const [index, step] of result.steps.entries()) {
     const { suite } = ready[index] as Ready;
     const verdict = judgeSuite(suite.name, cell.name, step.lines, step.exitCode);
-    verdicts.push(await conclude(request, suite, verdict, step.lines));
+    verdicts.push(await conclude(request, suite, verdict, step.lines, result.release ?? ''));
   }
   const sum = (key: 'compared' | 'passed' | 'failed'): number =>
     verdicts.reduce((total, verdict) => total + verdict[key], 0);

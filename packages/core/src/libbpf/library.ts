@@ -77,6 +77,8 @@ const LIBBPF_DECLARATIONS = {
   bpf_program__set_autoload: 'int bpf_program__set_autoload(void *prog, bool on)',
   bpf_program__set_expected_attach_type:
     'int bpf_program__set_expected_attach_type(void *prog, int type)',
+  bpf_program__set_log_buf: 'int bpf_program__set_log_buf(void *prog, void *buf, size_t size)',
+  bpf_program__set_log_level: 'int bpf_program__set_log_level(void *prog, uint32 level)',
   bpf_program__attach_uprobe_opts:
     'void *bpf_program__attach_uprobe_opts(void *prog, int pid, const char *path, ' +
     'size_t offset, sonde_uprobe_options *opts)',

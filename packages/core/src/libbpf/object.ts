@@ -12,6 +12,10 @@ import { listenToLibbpf } from './print.js';
 /** Room for a verifier log: libbpf's own maximum. Untouched pages cost nothing. */
 const LOG_BYTES = 0xff_ffff;
 
+/** The verifier's statistics alone, BPF_LOG_STATS: a few lines (include/linux/bpf_verifier.h). */
+const LOG_STATISTICS = 4;
+const STATISTICS_BYTES = 16384;
+
 /** A map as the file declares it; libbpf knows it by address, before and after load. */
 export interface ObjectMap {
   readonly name: string;
@@ -39,6 +43,7 @@ export class BpfObject {
   readonly #log: NativeMemory;
   readonly #maps = new Map<string, ObjectMap>();
   readonly #programs = new Map<string, ObjectProgram>();
+  readonly #statistics = new Map<string, NativeMemory>();
   #state: 'open' | 'loaded' | 'closed' = 'open';
 
   /**
@@ -198,6 +203,28 @@ export class BpfObject {
     );
   }
 
+  /**
+   * Asks the verifier for its statistics of a program. Before load only. A refusal then says less:
+   * the log of the instructions is left out.
+   */
+  keepStatistics(program: string): void {
+    this.#mustBeOpen(`ask for statistics of ${program}`);
+    const { pointer } = this.#program(program);
+    const log = this.#statistics.get(program) ?? new NativeMemory(STATISTICS_BYTES, false);
+    this.#statistics.set(program, log);
+    this.#check(`ask for statistics of ${program}`, () =>
+      libbpf().bpf_program__set_log_buf(pointer, log.address, STATISTICS_BYTES),
+    );
+    this.#check(`ask for statistics of ${program}`, () =>
+      libbpf().bpf_program__set_log_level(pointer, LOG_STATISTICS),
+    );
+  }
+
+  /** What the verifier said of a program; empty unless keepStatistics() was called for it. */
+  statisticsText(program: string): string {
+    return this.#statistics.get(program)?.text() ?? '';
+  }
+
   #check(operation: string, call: () => unknown): void {
     const result = Number(call());
     if (result < 0) {
@@ -251,6 +278,8 @@ export class BpfObject {
     if (this.#state === 'open') this.#log.free();
     this.#state = 'closed';
     libbpf().bpf_object__close(this.#pointer);
+    for (const log of this.#statistics.values()) log.free();
+    this.#statistics.clear();
   }
 }
 

@@ -169,6 +169,8 @@ export interface ProgramStatistics {
   readonly runCount: bigint;
   /** Runs that were skipped because the program was already running there (5.12, else 0). */
   readonly recursionMisses: bigint;
+  /** Instructions that the verifier went through (5.16, else 0). */
+  readonly verifiedInstructions: number;
 }
 
 /** Reads `struct bpf_prog_info` of a program's descriptor. Throws SystemCallError. */
@@ -185,6 +187,7 @@ export function programStatistics(programFd: number): ProgramStatistics {
       runTimeNs: info.view.getBigUint64(192, true),
       runCount: info.view.getBigUint64(200, true),
       recursionMisses: info.view.getBigUint64(208, true),
+      verifiedInstructions: info.view.getUint32(216, true),
     };
   } finally {
     attr.free();

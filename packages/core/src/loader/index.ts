@@ -38,7 +38,14 @@ export {
   snakeCase,
   type LoadedProbe,
   type LoadPlan,
+  type VerifiedProgram,
 } from './probe-object.js';
 export { explainRejection, rejectionLines, type Rejection } from './rejection.js';
 export type { SchemaPlace } from './schema-field.js';
-export { readVerifierLog, shortSummary, type VerifierVerdict } from './verifier-log.js';
+export {
+  readVerifierCounts,
+  readVerifierLog,
+  shortSummary,
+  type VerifierCounts,
+  type VerifierVerdict,
+} from './verifier-log.js';

@@ -90,3 +90,24 @@ t.test('a missing object says how to build it', async t => {
     hint: 'build it: npx nx run probe-fixture:bpf',
   });
 });
+
+t.test('what verifying took is told for each program', { skip }, async t => {
+  const programs = new Set(['on_call', 'on_return']);
+  const told = loadProbe(plan(fixtureBytes(), { programs, verifierStatistics: true }), new Set());
+  t.teardown(() => told.object.close());
+  t.same(
+    told.verified.map(program => program.name),
+    told.object.programNames.filter(name => programs.has(name)),
+  );
+  for (const { instructions = 0, totalStates = 0, peakStates = 0 } of told.verified) {
+    t.ok(instructions > 100 && instructions < 1_000_000, `${instructions} instructions`);
+    t.ok(totalStates >= peakStates && peakStates > 0, `${totalStates}, ${peakStates} states`);
+  }
+  const plain = loadProbe(plan(fixtureBytes(), { programs }), new Set());
+  t.teardown(() => plain.object.close());
+  for (const [i, { instructions, totalStates }] of plain.verified.entries()) {
+    t.equal(totalStates, undefined);
+    // Before Linux 5.16 the kernel does not say it without being asked.
+    if (instructions !== undefined) t.equal(instructions, told.verified[i]!.instructions);
+  }
+});

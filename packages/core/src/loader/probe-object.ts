@@ -11,6 +11,7 @@ import {
   BpfObject,
   Errno,
   errnoText,
+  programStatistics,
   type MapHandle,
   type RefusedLoad,
 } from '../libbpf/index.js';
@@ -18,7 +19,7 @@ import type { MapIr, ProbeIr } from '../schema/index.js';
 import { CONFIG_SECTION, writeConfig, type ProbeConfig } from './config-section.js';
 import { hostArch } from './host-arch.js';
 import { explainRejection, rejectionLines } from './rejection.js';
-import { readVerifierLog, shortSummary } from './verifier-log.js';
+import { readVerifierCounts, readVerifierLog, shortSummary } from './verifier-log.js';
 
 /**
  * Reads a probe's object file for this machine from `objectBase`, or from the folder that the
@@ -56,6 +57,8 @@ export interface LoadPlan {
   readonly programs: ReadonlySet<string>;
   /** Programs that will be attached by uprobe_multi links. */
   readonly multiPrograms: ReadonlySet<string>;
+  /** Whether the verifier is asked for its statistics of every program. Default false. */
+  readonly verifierStatistics?: boolean;
 }
 
 /** `maxLive` → `max_live`: the name of a schema's map in C. */
@@ -140,6 +143,31 @@ export function refusalError(
 export interface LoadedProbe {
   readonly object: BpfObject;
   readonly refused: ReadonlyMap<string, LoadError>;
+  /** What verifying took, for each program that was loaded. */
+  readonly verified: readonly VerifiedProgram[];
+}
+
+/** What the verifier went through for one program; what the kernel does not tell is absent. */
+export interface VerifiedProgram {
+  readonly name: string;
+  /** Instructions processed, of which a program may take 1,000,000; from Linux 5.16 on. */
+  readonly instructions?: number;
+  /** States kept over the whole run, and the most at one time; only with `verifierStatistics`. */
+  readonly totalStates?: number;
+  readonly peakStates?: number;
+}
+
+function verifiedProgram(object: BpfObject, name: string): VerifiedProgram {
+  const counts = readVerifierCounts(object.statisticsText(name));
+  if (counts !== undefined) return { name, ...counts };
+  const { verifiedInstructions } = programStatistics(object.programFd(name));
+  return { name, ...(verifiedInstructions > 0 && { instructions: verifiedInstructions }) };
+}
+
+function verifiedPrograms(object: BpfObject, names: ReadonlySet<string>): VerifiedProgram[] {
+  return object.programNames
+    .filter(name => names.has(name))
+    .map(name => verifiedProgram(object, name));
 }
 
 const INTERRUPTIONS_MAX = 5;
@@ -152,13 +180,17 @@ export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): Loaded
   const refused = new Map<string, LoadError>();
   const programs = new Set(plan.programs);
   let interruptions = 0;
+  let statistics = plan.verifierStatistics === true;
   for (;;) {
     const object = new BpfObject(plan.ir.name, plan.bytes);
     let failure: LoadError;
     try {
       prepare(object, { ...plan, programs });
+      if (statistics) for (const name of programs) object.keepStatistics(name);
       const answer = object.load();
-      if (answer === undefined) return { object, refused };
+      if (answer === undefined) {
+        return { object, refused, verified: verifiedPrograms(object, programs) };
+      }
       failure = refusalError(`probe ${plan.ir.name}`, answer, plan);
     } catch (error) {
       object.close();
@@ -167,6 +199,11 @@ export function loadProbe(plan: LoadPlan, optional: ReadonlySet<string>): Loaded
     object.close();
     // The verifier gives up when a signal comes in, and says so; the program is not at fault.
     if (failure.errno === Errno.EAGAIN && interruptions++ < INTERRUPTIONS_MAX) continue;
+    if (statistics) {
+      // Asked for statistics alone, the verifier does not say at which instruction it stopped.
+      statistics = false;
+      continue;
+    }
     const { program } = failure;
     if (!programs.has(program) || !optional.has(program)) throw failure;
     refused.set(program, failure);

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { readVerifierLog, shortSummary } from './verifier-log.js';
+import { readVerifierCounts, readVerifierLog, shortSummary } from './verifier-log.js';
 
 const LOGS = new URL('../../src/fixtures/verifier-logs/', import.meta.url);
 
@@ -52,4 +52,14 @@ t.test('an empty or foreign log gives an empty verdict, a long one is cut', asyn
   t.equal(readVerifierLog('processed 3 insns (limit 1)\n').summary, '');
   const long = readVerifierLog(`${'x'.repeat(500)}\n`);
   t.equal(shortSummary(long).length, 200);
+});
+
+t.test('the counts come from the last lines, whatever stands around them', async t => {
+  const log =
+    'stack depth 40+0\nprocessed 59012 insns (limit 1000000) max_states_per_insn 18 ' +
+    'total_states 2206 peak_states 633 mark_read 41\n';
+  const counts = { instructions: 59012, totalStates: 2206, peakStates: 633 };
+  t.same(readVerifierCounts(`verification time 31 usec\n${log}`), counts);
+  t.equal(readVerifierCounts(''), undefined);
+  t.equal(readVerifierCounts('processed 3 insns (limit 1)'), undefined);
 });

@@ -78,3 +78,21 @@ export function shortSummary(verdict: VerifierVerdict): string {
   if (summary.length <= SUMMARY_CHARACTERS) return summary;
   return `${summary.slice(0, SUMMARY_CHARACTERS - 1)}…`;
 }
+
+/** What the verifier went through. */
+export interface VerifierCounts {
+  readonly instructions: number;
+  readonly totalStates: number;
+  readonly peakStates: number;
+}
+
+/**
+ * The verifier's own statistics out of its last lines: `processed 59012 insns (limit 1000000)
+ * max_states_per_insn 18 total_states 2206 peak_states 633 mark_read 41`. Undefined without them.
+ */
+export function readVerifierCounts(log: string): VerifierCounts | undefined {
+  const found = /^processed (\d+) insns .*?total_states (\d+) peak_states (\d+)/m.exec(log);
+  if (found === null) return undefined;
+  const [instructions = 0, totalStates = 0, peakStates = 0] = found.slice(1).map(Number);
+  return { instructions, totalStates, peakStates };
+}

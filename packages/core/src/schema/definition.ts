@@ -4,7 +4,7 @@
  * nothing is validated until `toIr`, which alone knows each declaration's path and source line.
  */
 import { toSpec, type FieldSpec, type TypeRef } from './field-types.js';
-import type { MapIr, ScalarName, SizeIr, AttachPointIr } from './ir.js';
+import type { MapIr, ScalarName, SizeIr, AttachPointIr, VerifierBudgetIr } from './ir.js';
 
 /** Fields by name, in the order in which they lie in memory. */
 export type Fields = Readonly<Record<string, FieldSpec>>;
@@ -64,6 +64,8 @@ export interface ProbeDefinition {
   /** Kebab case; prefix of every C name and of the object's file name. */
   readonly name: string;
   readonly about: string;
+  /** What verifying one program may take; see {@link VerifierBudgetIr}. */
+  readonly verifierBudget?: VerifierBudgetIr;
   /** The first is the default; `['stream']` when left out. */
   readonly modes?: readonly Mode[];
   readonly types?: Readonly<Record<string, StructSpec | EnumSpec | UnionSpec>>;

@@ -235,6 +235,19 @@ export interface AttachPointIr {
 }
 
 /**
+ * What verifying any one program of the probe may take, on any kernel. The compatibility report
+ * holds it against what the verifiers said; nothing is refused at load because of it.
+ */
+export interface VerifierBudgetIr {
+  /** Most instructions processed; kernels give up at 1,000,000 (include/linux/bpf.h). */
+  readonly instructions: number;
+  /** Most states kept in all. */
+  readonly states?: number;
+  /** A program that takes this many times what is recorded fails too; 2 when left out. */
+  readonly growth?: number;
+}
+
+/**
  * A schema after evaluation: what codegen prints from, the loader reads, and an object's hash is
  * taken of. Everything in it is plain JSON.
  */
@@ -242,6 +255,8 @@ export interface ProbeIr {
   readonly ir: typeof IR_VERSION;
   readonly name: string;
   readonly about: string;
+  /** Absent: programs are only compared with what was recorded. Never part of the hash. */
+  readonly verifierBudget?: VerifierBudgetIr;
   readonly types: readonly (StructIr | EnumIr | UnionIr)[];
   readonly events: readonly EventIr[];
   readonly maps: readonly MapIr[];

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { FRAMEWORK_STRUCTS, SONDE_LOSS } from './framework.js';
 import type { ProbeIr } from './ir.js';
 
-const UNHASHED = new Set(['about', 'doc', 'source', 'limits', 'hash']);
+const UNHASHED = new Set(['about', 'doc', 'source', 'limits', 'verifierBudget', 'hash']);
 
 /** JSON with sorted keys and without what the hash ignores; equal meaning gives equal text. */
 export function canonicalJson(value: unknown): string {

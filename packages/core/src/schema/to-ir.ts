@@ -58,7 +58,7 @@ function buildIr(definition: ProbeDefinition, source: SourceIndex): ProbeIr {
   const params = Object.keys(definition.params ?? {}).map(name =>
     buildParam(name, definition, source),
   );
-  const { name, about, modes = ['stream'] } = definition;
+  const { name, about, modes = ['stream'], verifierBudget } = definition;
   const attach = definition.attach.map(point => ({
     ...point,
     ...at(source.position(`attach.${point.name}`)),
@@ -68,6 +68,7 @@ function buildIr(definition: ProbeDefinition, source: SourceIndex): ProbeIr {
     ir: IR_VERSION,
     name,
     about,
+    ...(verifierBudget === undefined ? {} : { verifierBudget }),
     types: [...table.laidOut.values()],
     events,
     maps,

@@ -87,6 +87,16 @@ export function validate(definition: ProbeDefinition): void {
     checkParam(`params.${name}`, name, param);
   }
   checkAttach(definition);
+  checkBudget(definition);
+}
+
+/** A threshold below 1 would refuse every program, and growth of 1 any change at all. */
+function checkBudget({ verifierBudget }: ProbeDefinition): void {
+  for (const [name, value] of Object.entries(verifierBudget ?? {})) {
+    const least = name === 'growth' ? 1.1 : 1;
+    if (Number.isFinite(value) && value >= least) continue;
+    throw new SchemaError(`verifierBudget.${name}`, `${value} is less than ${least}`);
+  }
 }
 
 function checkModes(definition: ProbeDefinition): void {

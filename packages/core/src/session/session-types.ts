@@ -3,7 +3,7 @@
  * as of the last refresh(), and hits count what the target did, whether or not a record came of it.
  */
 import type { ProbeModule } from '../decode/index.js';
-import type { FeatureOverrides } from '../loader/index.js';
+import type { FeatureOverrides, VerifiedProgram } from '../loader/index.js';
 import type { MapRows } from '../libbpf/index.js';
 import type { AttachIr, AttachPointIr } from '../schema/index.js';
 import type { AttachLocation, Target, TargetInfo } from '../target/index.js';
@@ -54,6 +54,11 @@ export interface SessionOptions {
   readonly signal?: AbortSignal;
   /** Gets one line for whatever a user may want to know. */
   readonly log?: (line: string) => void;
+  /**
+   * True: the verifier is asked for its statistics of every program, its states too and before
+   * Linux 5.16. Default false: then only newer kernels tell, and only the instructions.
+   */
+  readonly verifierStatistics?: boolean;
   /** Declares kernel features present or absent, so that both ways can be tested. */
   readonly features?: Partial<FeatureOverrides>;
 }
@@ -107,6 +112,8 @@ export interface AttachedProbe {
   /** The header's event number is this plus the event's index. */
   readonly eventBase: number;
   readonly points: readonly AttachedPoint[];
+  /** The programs that were loaded, and what verifying them took. */
+  readonly programs: readonly VerifiedProgram[];
 }
 
 /** What should have been seen and was not. */

@@ -28,6 +28,8 @@ export interface ProbeSurroundings {
   readonly wholeStacks: boolean;
   /** Unread bytes from which probes wake the reader. */
   readonly wakeupBytes: number;
+  /** Whether the verifier is asked for its statistics. */
+  readonly verifierStatistics: boolean;
 }
 
 function targetConfig(around: ProbeSurroundings, eventBase: number): TargetConfig {
@@ -80,6 +82,7 @@ export function startProbe(
       mapEntries: around.mapEntries,
       programs,
       multiPrograms: usesMultiLinks(features) ? userPrograms(plans) : new Set(),
+      verifierStatistics: around.verifierStatistics,
     },
     programs,
   );
@@ -87,7 +90,8 @@ export function startProbe(
     const context = { object: loaded.object, features, pid: target.info.pid };
     const held = new ProbeAttacher(loaded, context).attachAll(plans);
     const points = held.map(point => point.shown);
-    return new RunningProbe(ir, loaded.object, { name: ir.name, mode, eventBase, points }, held);
+    const shown = { name: ir.name, mode, eventBase, points, programs: loaded.verified };
+    return new RunningProbe(ir, loaded.object, shown, held);
   } catch (error) {
     loaded.object.close();
     throw error;

@@ -1,0 +1,144 @@
+/**
+ * `sonde-vm report`: folds what test runs have left into the compatibility report, and holds it
+ * against the record in the repository.
+ *
+ * The fact readers get wrong: a result counts only while the sources it was made of are unchanged;
+ * one that is left from earlier sources is named and passed over.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { commaList, progress } from '../command-line.js';
+import { workspaceRoot } from '../lanes/objects.js';
+import { allCells, packageRoot, readMatrix, selectCells } from '../matrix.js';
+import { budgetRows, budgetTable } from './budget.js';
+import type { CellResult } from './cell-result.js';
+import {
+  compatibilityText,
+  foldMatrix,
+  redOf,
+  staleVerdicts,
+  type Compatibility,
+} from './compatibility.js';
+import { compatibilityHtml } from './html.js';
+import { cellPath, inputsDigest } from './keep-cell.js';
+import { compatibilityMarkdown } from './markdown.js';
+
+const OPTIONS = {
+  cells: { type: 'string' },
+  probes: { type: 'string' },
+  record: { type: 'string', default: join(workspaceRoot, 'docs/compatibility.json') },
+  out: { type: 'string', default: join(packageRoot, 'out/report') },
+  write: { type: 'boolean', default: false },
+  check: { type: 'boolean', default: false },
+} as const;
+
+/** What was found of one probe. */
+interface Found {
+  readonly fresh: CellResult[];
+  /** Cells that should have a result and have none, in words. */
+  readonly missing: string[];
+}
+
+/** Folders of the probes: those named, or all of the workspace by the key of their package.json. */
+function probeFolders(named: readonly string[]): string[] {
+  if (named.length > 0) return named.map(each => resolve(each));
+  const packages = join(workspaceRoot, 'packages');
+  return readdirSync(packages)
+    .map(name => join(packages, name))
+    .filter(folder => {
+      const manifest = join(folder, 'package.json');
+      if (!existsSync(manifest)) return false;
+      const { sonde } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+        sonde?: { probe?: string };
+      };
+      return sonde?.probe !== undefined;
+    });
+}
+
+function readResults(folders: readonly string[], required: readonly string[]): Found {
+  const found: Found = { fresh: [], missing: [] };
+  for (const folder of folders) {
+    const digest = inputsDigest(folder);
+    for (const { name } of allCells(readMatrix())) {
+      const path = cellPath(folder, name);
+      const about = `${relative(workspaceRoot, folder)} in ${name}`;
+      const text = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+      const result = text === undefined ? undefined : (JSON.parse(text) as CellResult);
+      if (result?.inputs === digest) found.fresh.push(result);
+      else if (result !== undefined) found.missing.push(`${about}: its result is of other sources`);
+      else if (required.includes(name)) found.missing.push(`${about}: it did not run`);
+    }
+  }
+  return found;
+}
+
+function readRecord(path: string): Compatibility | undefined {
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Compatibility) : undefined;
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`## ${title}`, '', ...lines.map(line => `- ${line}`), ''];
+}
+
+/** Whether the Markdown beside a record is what the record prints. */
+function markdownStale(path: string, recorded: Compatibility | undefined): string[] {
+  const beside = path.replace(/\.json$/, '.md');
+  const is = existsSync(beside) ? readFileSync(beside, 'utf8') : '';
+  if (recorded === undefined || is === compatibilityMarkdown(recorded)) return [];
+  return [`${relative(workspaceRoot, beside)} is not what the record prints`];
+}
+
+async function writeAll(folder: string, report: Compatibility): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'compatibility.json'), compatibilityText(report));
+  await writeFile(join(folder, 'compatibility.md'), compatibilityMarkdown(report));
+  await writeFile(join(folder, 'compatibility.html'), compatibilityHtml(report));
+}
+
+/**
+ * Runs `sonde-vm report` and returns its exit code: 1 when anything is red or over its budget, and
+ * with `--check` when the record is stale. The findings go to standard output as Markdown.
+ */
+export async function reportCommand(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const matrix = readMatrix();
+  const wanted = commaList(values.cells);
+  const required = selectCells(matrix, wanted.length > 0 ? wanted : ['fast']).map(c => c.name);
+  const { fresh, missing } = readResults(probeFolders(commaList(values.probes)), required);
+  const recorded = readRecord(values.record);
+  const report = foldMatrix(matrix, fresh, recorded);
+  const rows = budgetRows(fresh, recorded);
+  const red = redOf(fresh);
+  const over = rows.filter(row => row.over.length > 0);
+  const stale = [
+    ...missing,
+    ...staleVerdicts(fresh, recorded),
+    ...markdownStale(values.record, recorded),
+  ];
+  await writeAll(resolve(values.out), report);
+  if (values.write) {
+    await mkdir(dirname(values.record), { recursive: true });
+    await writeFile(values.record, compatibilityText(report));
+    const beside = values.record.replace(/\.json$/, '.md');
+    await writeFile(beside, compatibilityMarkdown(report));
+  }
+  const counted = `${fresh.length} results of ${report.probes.length} probes, ${red.length} red`;
+  const lines = [
+    ...section('Red', red),
+    ...section(values.check ? 'The record is stale' : 'Differs from the record', stale),
+    '## Verifier',
+    '',
+    budgetTable(rows),
+    '',
+    counted,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  progress(`the page: ${join(resolve(values.out), 'compatibility.html')}`);
+  if (values.check && stale.length > 0) {
+    progress('record it: npx nx run vm-tests:report --write, then look at the difference');
+  }
+  const failed = red.length + over.length + (values.check ? stale.length : 0);
+  return failed > 0 ? 1 : 0;
+}
