@@ -108,6 +108,15 @@ export const NEEDS = /** @type {readonly Need[]} */ ([
     packages: ['chromium'],
     present: host => host.has('chromium') || host.has('google-chrome'),
   },
+  command('Vagrant, whose machines are tested', ['tests'], 'vagrant', ['vagrant']),
+  command('the SSH client, by which machines are entered', ['tests'], 'ssh-keygen', [
+    'openssh-client',
+  ]),
+  command('rubocop, which checks the Ruby code', ['tests'], 'rubocop', ['rubocop']),
+  // A Ruby library lies in a folder with its version, so here the package's own list is asked.
+  file('minitest, for the Ruby tests', ['tests'], '/var/lib/dpkg/info/ruby-minitest.list', [
+    'ruby-minitest',
+  ]),
   command('cpio, an oracle of the payload tests', ['tests'], 'cpio', ['cpio']),
 ]);
 

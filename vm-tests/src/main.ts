@@ -15,6 +15,7 @@ import { runJob } from './lanes/job.js';
 import { allCells, hostArchitecture, packageRoot, readMatrix, selectCells } from './matrix.js';
 import { reportCommand } from './report/report-command.js';
 import { runCommand } from './run-command.js';
+import { machineCommand } from './machine-command.js';
 import { buildWorkloads } from './workloads.js';
 
 const USAGE = `usage: sonde-vm cells
@@ -24,6 +25,7 @@ const USAGE = `usage: sonde-vm cells
        sonde-vm report [--check] [--write] [--cells LIST] [--probes DIRS] [--record FILE]
        sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]
        sonde-vm job [--cell NAME] [--out DIR] -- ARGUMENTS OF sonde…
+       sonde-vm machine --cells LIST [--probes LIST] [--releases] [--out DIR]
 
 LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, "fast" and "full"
 select several. --probes takes project names or folders; every probe when left out. The first form
@@ -130,6 +132,7 @@ async function main([verb, ...args]: string[]): Promise<number> {
   if (verb === 'run') return runCommand(args, stopper.signal);
   if (verb === 'report') return reportCommand(args);
   if (verb === 'job') return job(args);
+  if (verb === 'machine') return machineCommand(args);
   throw new UsageError(verb === undefined ? 'say what to do' : `there is no command ${verb}`);
 }
 

@@ -41,6 +41,8 @@ export interface Kernel {
   readonly set: 'fast' | 'full';
   readonly suite: string;
   readonly package: string;
+  /** The package of its modules, where they are not in `package`. */
+  readonly modules?: string;
   readonly memoryMib: number;
   readonly architectures?: readonly string[];
 }
@@ -64,6 +66,8 @@ export interface Matrix {
     readonly busybox: string;
     readonly node: string;
   };
+  /** What a machine that is entered by SSH has besides. */
+  readonly machine: { readonly packages: readonly string[] };
   readonly architectures: readonly Architecture[];
   readonly kernels: readonly Kernel[];
   /** Go release lines, `1.15` first. */

@@ -14,8 +14,11 @@ import type { Architecture, Matrix } from '../matrix.js';
 import { makeExt4 } from './ext4.js';
 
 /** Raised whenever the layout below changes, so that an old image is not taken for the new one. */
-const LAYOUT = '6';
-const MOUNT_POINTS = ['dev', 'proc', 'sys', 'tmp', 'run', 'out', 'payload', 'etc', 'root', 'var'];
+const LAYOUT = '7';
+const MOUNT_POINTS = [
+  ...['dev', 'proc', 'sys', 'tmp', 'run', 'out', 'payload', 'etc', 'root', 'var'],
+  'usr/local',
+];
 /** Parts of the unpacked packages that no guest reads. */
 /** Busybox's tools that tests and workloads may call by name. */
 const APPLETS = [
