@@ -23,6 +23,7 @@ const PROJECTS = {
   'room:cli': ['room:core', 'room:symbols', 'room:probe', 'room:memory', 'room:report'],
   'room:tool': ['room:core', 'room:tool'],
   'room:vm': ['room:core', 'room:tool'],
+  'room:watch': ['room:core', 'room:tool', 'room:vm'],
 };
 
 /**

@@ -94,7 +94,7 @@ export function probeTargets(root, bin) {
 }
 
 /**
- * What Nx calls with every schema that it finds: each gives its package four targets.
+ * What Nx calls with every schema that it finds: each gives its package its targets.
  *
  * @type {import('@nx/devkit').CreateNodesV2}
  */

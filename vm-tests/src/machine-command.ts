@@ -26,7 +26,10 @@ async function suites(releases: boolean, wanted: readonly string[]): Promise<Tes
   const names = wanted.length > 0 ? wanted : found;
   const all = await Promise.all(names.map(name => testSuite(join(packages, name))));
   if (releases) return all;
-  return all.map(suite => ({ ...suite, files: suite.files.filter(file => !SWEEP.test(file)) }));
+  // The survey of each way to attach needs a program of every release too.
+  return all.map(({ name, folder, files }) => {
+    return { name, folder, files: files.filter(file => !SWEEP.test(file)) };
+  });
 }
 
 async function programs(architecture: Architecture, releases: boolean): Promise<PayloadFile[]> {

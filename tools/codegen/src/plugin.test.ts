@@ -32,12 +32,12 @@ const [pattern, create] = createNodesV2;
 const workspaceRoot = new URL('../../..', import.meta.url).pathname;
 const file = 'packages/probe-sample/src/schema.ts';
 
-t.test('a schema makes four targets', async t => {
+t.test('a schema makes the targets of its package', async t => {
   t.equal(pattern, 'packages/probe-*/src/schema.ts');
   const [[made, { projects }] = ['', { projects: {} }]] = create([file], {}, { workspaceRoot });
   t.equal(made, file);
   const project = projects['packages/probe-sample'];
-  t.strictSame(Object.keys(project?.targets ?? {}), ['codegen', 'bpf', 'build', 'test']);
+  t.strictSame(Object.keys(project?.targets ?? {}), ['codegen', 'bpf', 'build', 'watch', 'test']);
   const { codegen, bpf, build } = project?.targets ?? {};
   const command = codegen?.options?.command;
   t.equal(command, 'node tools/codegen/dist/main.js packages/probe-sample');

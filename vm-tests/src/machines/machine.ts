@@ -130,7 +130,7 @@ async function keyPair(folder: string): Promise<string> {
 
 /** Builds the machine's disk and writes its description; returns the description's path. */
 export async function buildMachine(request: MachineRequest): Promise<string> {
-  const { matrix, cell, folder, progress, tests } = request;
+  const { cell, folder, progress, tests } = request;
   await mkdir(folder, { recursive: true });
   const staging = join(folder, 'payload.d');
   await rm(staging, { recursive: true, force: true });
