@@ -16,6 +16,7 @@ const BENCHMARKS = {
   'cost-c': async () => (await import('./src/cost.mjs')).costOfC,
   small: async () => (await import('./src/cost.mjs')).small,
   watch: async () => (await import('./src/watch.mjs')).watch,
+  stacks: async () => (await import('./src/stacks.mjs')).stacks,
   symbolize: async () => (await import('./src/symbolize.mjs')).symbolize,
 };
 

@@ -2,40 +2,21 @@
 
 // Paced loops for the cost of tracing. One command a line on standard input:
 //
-//	spin N     N rounds of arithmetic in C, called through cgo
-//	malloc N   the same with malloc and free in each round
-//	touch N    N rounds of arithmetic in Go
-//	large N    the same with one 64 KiB Go object in each round
-//	small N    N small Go objects, as an ordinary service makes them
+//	frames N     the C loops below run N frames of C below Go; at first 2
+//	spin N       N rounds of arithmetic in C, called through cgo
+//	malloc N     the same with malloc and free in each round
+//	wander N     the same with malloc and free at the end of one of 2048 walks through a thousand functions
+//	backtrace N  the same with a walk by libgcc's unwinder in each round
+//	touch N      N rounds of arithmetic in Go
+//	large N      the same with one 64 KiB Go object in each round
+//	small N      N small Go objects, as an ordinary service makes them
 //
 // Each answers "N CPU_NS": processor time of the calling thread alone, so that a busy machine does
 // not count. The difference between a loop and its idle twin, divided by N, is one round.
 package main
 
-/*
-#include <stdint.h>
-#include <stdlib.h>
-#include <time.h>
-static volatile uint64_t sink;
-static double cpu_ns(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-static double rounds(long count, int allocate) {
-	double before = cpu_ns();
-	for (long i = 0; i < count; i++) {
-		for (int j = 0; j < 50; j++)
-			sink += j;
-		if (allocate) {
-			void *p = malloc(64 + (i & 63));
-			sink += (uintptr_t)p;
-			free(p);
-		}
-	}
-	return cpu_ns() - before;
-}
-*/
+// #cgo CFLAGS: -O2 -fomit-frame-pointer
+// #include "rounds.h"
 import "C"
 
 import (
@@ -54,6 +35,7 @@ var (
 	keepLarge []byte
 	keepSmall *node
 	total     uint64
+	frames    = 2
 )
 
 func spinGo() {
@@ -80,13 +62,23 @@ func smallRounds(count int) {
 	}
 }
 
+func inC(count int, work C.enum_work) float64 {
+	return float64(C.rounds_at(C.int(frames), C.long(count), work))
+}
+
 func measure(command string, count int) float64 {
 	before := float64(C.cpu_ns())
 	switch command {
+	case "frames":
+		frames = count
 	case "spin":
-		return float64(C.rounds(C.long(count), 0))
+		return inC(count, C.WORK_NONE)
 	case "malloc":
-		return float64(C.rounds(C.long(count), 1))
+		return inC(count, C.WORK_MALLOC)
+	case "wander":
+		return inC(count, C.WORK_WANDER)
+	case "backtrace":
+		return inC(count, C.WORK_BACKTRACE)
 	case "touch":
 		largeRounds(count, false)
 	case "large":
