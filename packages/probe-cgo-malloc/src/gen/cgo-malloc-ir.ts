@@ -11,6 +11,10 @@ export const ir: ProbeIr = {
   name: 'cgo-malloc',
   about:
     'C heap allocations of a Go process, each with the C function that called the allocator and the Go stack that called into C',
+  verifierBudget: {
+    instructions: 250000,
+    states: 6000,
+  },
   types: [
     {
       kind: 'enum',
@@ -71,7 +75,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 81,
+        line: 83,
       },
     },
     {
@@ -93,7 +97,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 86,
+            line: 88,
           },
         },
         {
@@ -108,7 +112,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 87,
+            line: 89,
           },
         },
         {
@@ -123,7 +127,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 88,
+            line: 90,
           },
         },
         {
@@ -138,7 +142,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 89,
+            line: 91,
           },
         },
         {
@@ -153,7 +157,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 90,
+            line: 92,
           },
         },
         {
@@ -168,7 +172,7 @@ export const ir: ProbeIr = {
           sizeBytes: 4,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 91,
+            line: 93,
           },
         },
         {
@@ -182,7 +186,7 @@ export const ir: ProbeIr = {
           sizeBytes: 1,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 92,
+            line: 94,
           },
         },
         {
@@ -199,7 +203,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 85,
+        line: 87,
       },
     },
     {
@@ -221,7 +225,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 95,
+            line: 97,
           },
         },
         {
@@ -236,7 +240,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 96,
+            line: 98,
           },
         },
         {
@@ -251,7 +255,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 97,
+            line: 99,
           },
         },
         {
@@ -266,7 +270,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 98,
+            line: 100,
           },
         },
         {
@@ -281,7 +285,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 99,
+            line: 101,
           },
         },
         {
@@ -296,7 +300,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 100,
+            line: 102,
           },
         },
         {
@@ -311,7 +315,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 101,
+            line: 103,
           },
         },
         {
@@ -325,7 +329,7 @@ export const ir: ProbeIr = {
           sizeBytes: 48,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 102,
+            line: 104,
           },
         },
         {
@@ -339,7 +343,7 @@ export const ir: ProbeIr = {
           sizeBytes: 1,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 103,
+            line: 105,
           },
         },
         {
@@ -354,7 +358,7 @@ export const ir: ProbeIr = {
           sizeBytes: 1,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 104,
+            line: 106,
           },
         },
         {
@@ -369,7 +373,7 @@ export const ir: ProbeIr = {
           sizeBytes: 1,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 105,
+            line: 107,
           },
         },
         {
@@ -386,7 +390,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 94,
+        line: 96,
       },
     },
     {
@@ -468,7 +472,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 109,
+            line: 111,
           },
         },
         {
@@ -483,7 +487,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 110,
+            line: 112,
           },
         },
         {
@@ -498,7 +502,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 111,
+            line: 113,
           },
         },
         {
@@ -513,13 +517,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 112,
+            line: 114,
           },
         },
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 107,
+        line: 109,
       },
     },
     {
@@ -592,7 +596,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 114,
+        line: 116,
       },
     },
     {
@@ -674,7 +678,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 117,
+            line: 119,
           },
         },
         {
@@ -689,7 +693,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 118,
+            line: 120,
           },
         },
         {
@@ -704,7 +708,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 119,
+            line: 121,
           },
         },
         {
@@ -719,13 +723,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-cgo-malloc/src/schema.ts',
-            line: 120,
+            line: 122,
           },
         },
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 115,
+        line: 117,
       },
     },
   ],
@@ -763,7 +767,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 125,
+              line: 127,
             },
           },
           {
@@ -778,7 +782,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 126,
+              line: 128,
             },
           },
           {
@@ -793,7 +797,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 127,
+              line: 129,
             },
           },
           {
@@ -808,7 +812,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 128,
+              line: 130,
             },
           },
           {
@@ -823,7 +827,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 129,
+              line: 131,
             },
           },
           {
@@ -838,7 +842,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 130,
+              line: 132,
             },
           },
           {
@@ -852,7 +856,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 131,
+              line: 133,
             },
           },
           {
@@ -869,12 +873,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 124,
+          line: 126,
         },
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 124,
+        line: 126,
       },
     },
     {
@@ -910,7 +914,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 134,
+              line: 136,
             },
           },
           {
@@ -925,7 +929,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 135,
+              line: 137,
             },
           },
           {
@@ -939,7 +943,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 136,
+              line: 138,
             },
           },
           {
@@ -956,12 +960,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 133,
+          line: 135,
         },
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 133,
+        line: 135,
       },
     },
     {
@@ -997,7 +1001,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 139,
+              line: 141,
             },
           },
           {
@@ -1012,7 +1016,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 140,
+              line: 142,
             },
           },
           {
@@ -1027,7 +1031,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 141,
+              line: 143,
             },
           },
           {
@@ -1042,7 +1046,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 142,
+              line: 144,
             },
           },
           {
@@ -1057,7 +1061,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 143,
+              line: 145,
             },
           },
           {
@@ -1072,7 +1076,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 144,
+              line: 146,
             },
           },
           {
@@ -1087,7 +1091,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 145,
+              line: 147,
             },
           },
           {
@@ -1102,7 +1106,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 148,
+              line: 150,
             },
           },
           {
@@ -1116,7 +1120,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-cgo-malloc/src/schema.ts',
-              line: 149,
+              line: 151,
             },
           },
           {
@@ -1133,12 +1137,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 138,
+          line: 140,
         },
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 138,
+        line: 140,
       },
     },
   ],
@@ -1161,7 +1165,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 153,
+        line: 155,
       },
     },
     {
@@ -1182,7 +1186,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 159,
+        line: 161,
       },
     },
     {
@@ -1201,7 +1205,7 @@ export const ir: ProbeIr = {
       maxEntries: 65,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 165,
+        line: 167,
       },
     },
     {
@@ -1220,7 +1224,7 @@ export const ir: ProbeIr = {
       maxEntries: 1,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 170,
+        line: 172,
       },
     },
     {
@@ -1241,7 +1245,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 175,
+        line: 177,
       },
     },
     {
@@ -1260,7 +1264,7 @@ export const ir: ProbeIr = {
       maxEntries: 1,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 181,
+        line: 183,
       },
     },
   ],
@@ -1273,7 +1277,7 @@ export const ir: ProbeIr = {
       default: 262144,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 188,
+        line: 190,
       },
     },
     {
@@ -1284,7 +1288,7 @@ export const ir: ProbeIr = {
       default: 16384,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 191,
+        line: 193,
       },
     },
     {
@@ -1295,7 +1299,7 @@ export const ir: ProbeIr = {
       default: 4096,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 192,
+        line: 194,
       },
     },
     {
@@ -1307,7 +1311,7 @@ export const ir: ProbeIr = {
       default: 1,
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 195,
+        line: 197,
       },
     },
   ],
@@ -1580,7 +1584,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-cgo-malloc/src/schema.ts',
-        line: 202,
+        line: 204,
       },
     },
   ],
@@ -1624,7 +1628,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 188,
+          line: 190,
         },
       },
       {
@@ -1639,7 +1643,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 191,
+          line: 193,
         },
       },
       {
@@ -1654,7 +1658,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 192,
+          line: 194,
         },
       },
       {
@@ -1670,7 +1674,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-cgo-malloc/src/schema.ts',
-          line: 195,
+          line: 197,
         },
       },
       {
@@ -1698,7 +1702,7 @@ export const ir: ProbeIr = {
     ],
     source: {
       file: 'packages/probe-cgo-malloc/src/schema.ts',
-      line: 187,
+      line: 189,
     },
   },
   hash: '3bbbdbbb5ee278143d0a8b2a7c22cfc5',

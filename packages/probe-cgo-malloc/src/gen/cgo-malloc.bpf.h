@@ -121,7 +121,7 @@ enum cgo_malloc_event {
 
 /*
  * Which function allocated or freed.
- * packages/probe-cgo-malloc/src/schema.ts:81
+ * packages/probe-cgo-malloc/src/schema.ts:83
  */
 enum cgo_malloc_allocator {
 	CGO_MALLOC_ALLOCATOR_MALLOC = 0, /* malloc(size) */
@@ -139,22 +139,22 @@ enum cgo_malloc_allocator {
 
 /*
  * An allocation that is not freed yet.
- * packages/probe-cgo-malloc/src/schema.ts:85
+ * packages/probe-cgo-malloc/src/schema.ts:87
  */
 struct cgo_malloc_live {
-	/* bytes requested (schema.ts:86) */
+	/* bytes requested (schema.ts:88) */
 	__u64 size_bytes;
-	/* bytes that the C library set aside; the request where unknown (schema.ts:87) */
+	/* bytes that the C library set aside; the request where unknown (schema.ts:89) */
 	__u64 usable_bytes;
-	/* the C caller, then the Go frames (schema.ts:88) */
+	/* the C caller, then the Go frames (schema.ts:90) */
 	__u64 stack;
-	/* when the allocator returned (schema.ts:89) */
+	/* when the allocator returned (schema.ts:91) */
 	__u64 allocated_ns;
-	/* goroutine that called into C (schema.ts:90) */
+	/* goroutine that called into C (schema.ts:92) */
 	__u64 goid;
-	/* thread that allocated (schema.ts:91) */
+	/* thread that allocated (schema.ts:93) */
 	__u32 tid;
-	/* function that made it (schema.ts:92) */
+	/* function that made it (schema.ts:94) */
 	__u8 allocator;
 	__u8 pad0[3];
 };
@@ -170,30 +170,30 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_live, pad0, 45, 3);
 
 /*
  * An allocator call that has not returned yet.
- * packages/probe-cgo-malloc/src/schema.ts:94
+ * packages/probe-cgo-malloc/src/schema.ts:96
  */
 struct cgo_malloc_call {
-	/* stack pointer at entry: tells the outermost call from those inside it (schema.ts:95) */
+	/* stack pointer at entry: tells the outermost call from those inside it (schema.ts:97) */
 	__u64 stack_pointer;
-	/* bytes requested; all ones when count × size overflows (schema.ts:96) */
+	/* bytes requested; all ones when count × size overflows (schema.ts:98) */
 	__u64 size_bytes;
-	/* where posix_memalign stores its result (schema.ts:97) */
+	/* where posix_memalign stores its result (schema.ts:99) */
 	__u64 result_address;
-	/* what realloc was given (schema.ts:98) */
+	/* what realloc was given (schema.ts:100) */
 	__u64 old_address;
-	/* when the call began (schema.ts:99) */
+	/* when the call began (schema.ts:101) */
 	__u64 entered_ns;
-	/* the C caller, then the Go frames (schema.ts:100) */
+	/* the C caller, then the Go frames (schema.ts:102) */
 	__u64 stack;
-	/* goroutine that called into C (schema.ts:101) */
+	/* goroutine that called into C (schema.ts:103) */
 	__u64 goid;
-	/* the allocation at oldAddress, taken out of `live` during the call (schema.ts:102) */
+	/* the allocation at oldAddress, taken out of `live` during the call (schema.ts:104) */
 	struct cgo_malloc_live old;
-	/* function that was called (schema.ts:103) */
+	/* function that was called (schema.ts:105) */
 	__u8 allocator;
-	/* the call has not returned (schema.ts:104) */
+	/* the call has not returned (schema.ts:106) */
 	_Bool active;
-	/* `old` holds the allocation at oldAddress (schema.ts:105) */
+	/* `old` holds the allocation at oldAddress (schema.ts:107) */
 	_Bool old_known;
 	__u8 pad0[5];
 };
@@ -213,7 +213,7 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_call, pad0, 107, 5);
 
 /*
  * What one stack allocated since the attach, and how much was freed.
- * packages/probe-cgo-malloc/src/schema.ts:107
+ * packages/probe-cgo-malloc/src/schema.ts:109
  */
 struct cgo_malloc_stack_totals {
 	/* allocations (schema.ts:68) */
@@ -224,13 +224,13 @@ struct cgo_malloc_stack_totals {
 	__u64 alloc_bytes;
 	/* bytes that the freed allocations had requested (schema.ts:71) */
 	__u64 free_bytes;
-	/* bytes set aside for the allocations (schema.ts:109) */
+	/* bytes set aside for the allocations (schema.ts:111) */
 	__u64 alloc_usable_bytes;
-	/* bytes set aside for those freed (schema.ts:110) */
+	/* bytes set aside for those freed (schema.ts:112) */
 	__u64 free_usable_bytes;
-	/* first allocation (schema.ts:111) */
+	/* first allocation (schema.ts:113) */
 	__u64 first_ns;
-	/* latest allocation (schema.ts:112) */
+	/* latest allocation (schema.ts:114) */
 	__u64 last_ns;
 };
 SONDE_ASSERT_SIZE(struct cgo_malloc_stack_totals, 64);
@@ -245,7 +245,7 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_stack_totals, last_ns, 56, 8);
 
 /*
  * Allocations by requested size.
- * packages/probe-cgo-malloc/src/schema.ts:114
+ * packages/probe-cgo-malloc/src/schema.ts:116
  */
 struct cgo_malloc_size_class {
 	/* allocations (schema.ts:68) */
@@ -265,7 +265,7 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_size_class, free_bytes, 24, 8);
 
 /*
  * Everything that the probe counted, over all stacks.
- * packages/probe-cgo-malloc/src/schema.ts:115
+ * packages/probe-cgo-malloc/src/schema.ts:117
  */
 struct cgo_malloc_totals {
 	/* allocations (schema.ts:68) */
@@ -276,15 +276,15 @@ struct cgo_malloc_totals {
 	__u64 alloc_bytes;
 	/* bytes that the freed allocations had requested (schema.ts:71) */
 	__u64 free_bytes;
-	/* successful reallocations; each is in allocs, and in frees where known (schema.ts:117) */
+	/* successful reallocations; each is in allocs, and in frees where known (schema.ts:119) */
 	__u64 reallocs;
-	/* calls that returned no memory (schema.ts:118) */
+	/* calls that returned no memory (schema.ts:120) */
 	__u64 failed;
-	/* frees of addresses that were not allocated since the attach (schema.ts:119) */
+	/* frees of addresses that were not allocated since the attach (schema.ts:121) */
 	__u64 freed_before_attach;
 	/*
 	 * allocator calls made by an allocator, which count once as the outer call
-	 * (schema.ts:120)
+	 * (schema.ts:122)
 	 */
 	__u64 nested;
 };
@@ -300,24 +300,24 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_totals, nested, 56, 8);
 
 /*
  * The C library handed out memory.
- * packages/probe-cgo-malloc/src/schema.ts:124
+ * packages/probe-cgo-malloc/src/schema.ts:126
  */
 struct cgo_malloc_alloc {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* what the caller got (schema.ts:125) */
+	/* what the caller got (schema.ts:127) */
 	__u64 address;
-	/* bytes requested (schema.ts:126) */
+	/* bytes requested (schema.ts:128) */
 	__u64 size_bytes;
-	/* bytes that the C library set aside; the request where unknown (schema.ts:127) */
+	/* bytes that the C library set aside; the request where unknown (schema.ts:129) */
 	__u64 usable_bytes;
-	/* the C caller, then the Go frames (schema.ts:128) */
+	/* the C caller, then the Go frames (schema.ts:130) */
 	__u64 stack;
-	/* goroutine that called into C; 0 for a thread of C code (schema.ts:129) */
+	/* goroutine that called into C; 0 for a thread of C code (schema.ts:131) */
 	__u64 goid;
-	/* thread that allocated (schema.ts:130) */
+	/* thread that allocated (schema.ts:132) */
 	__u32 tid;
-	/* function that was called (schema.ts:131) */
+	/* function that was called (schema.ts:133) */
 	__u8 allocator;
 	__u8 pad0[3];
 };
@@ -334,16 +334,16 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_alloc, pad0, 61, 3);
 
 /*
  * Memory goes back to the C library, by free or by realloc(pointer, 0).
- * packages/probe-cgo-malloc/src/schema.ts:133
+ * packages/probe-cgo-malloc/src/schema.ts:135
  */
 struct cgo_malloc_free {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* what was freed (schema.ts:134) */
+	/* what was freed (schema.ts:136) */
 	__u64 address;
-	/* thread that freed (schema.ts:135) */
+	/* thread that freed (schema.ts:137) */
 	__u32 tid;
-	/* free or realloc (schema.ts:136) */
+	/* free or realloc (schema.ts:138) */
 	__u8 allocator;
 	__u8 pad0[3];
 };
@@ -356,31 +356,31 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_free, pad0, 29, 3);
 
 /*
  * An allocation was replaced by another, at the same address or a new one.
- * packages/probe-cgo-malloc/src/schema.ts:138
+ * packages/probe-cgo-malloc/src/schema.ts:140
  */
 struct cgo_malloc_realloc {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* what was given; it ended at some time after enteredNs (schema.ts:139) */
+	/* what was given; it ended at some time after enteredNs (schema.ts:141) */
 	__u64 old_address;
-	/* what the caller got (schema.ts:140) */
+	/* what the caller got (schema.ts:142) */
 	__u64 address;
-	/* bytes requested (schema.ts:141) */
+	/* bytes requested (schema.ts:143) */
 	__u64 size_bytes;
-	/* bytes that the C library set aside; the request where unknown (schema.ts:142) */
+	/* bytes that the C library set aside; the request where unknown (schema.ts:144) */
 	__u64 usable_bytes;
-	/* the C caller, then the Go frames (schema.ts:143) */
+	/* the C caller, then the Go frames (schema.ts:145) */
 	__u64 stack;
-	/* goroutine that called into C; 0 for a thread of C code (schema.ts:144) */
+	/* goroutine that called into C; 0 for a thread of C code (schema.ts:146) */
 	__u64 goid;
 	/*
 	 * entry of the call: what another thread got at oldAddress later is not ours
-	 * (schema.ts:145)
+	 * (schema.ts:147)
 	 */
 	__u64 entered_ns;
-	/* thread that allocated (schema.ts:148) */
+	/* thread that allocated (schema.ts:150) */
 	__u32 tid;
-	/* realloc or reallocarray (schema.ts:149) */
+	/* realloc or reallocarray (schema.ts:151) */
 	__u8 allocator;
 	__u8 pad0[3];
 };
@@ -399,22 +399,22 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_realloc, pad0, 77, 3);
 
 /*
  * Everything that the loader sets before the programs are verified.
- * packages/probe-cgo-malloc/src/schema.ts:187
+ * packages/probe-cgo-malloc/src/schema.ts:189
  */
 struct cgo_malloc_config {
 	/* hash of the schema; the loader refuses another decoder */
 	__u8 schema_hash[16];
 	/* the traced process */
 	struct sonde_target target;
-	/* most allocations that may be live at once; more are counted as lost (schema.ts:188) */
+	/* most allocations that may be live at once; more are counted as lost (schema.ts:190) */
 	__u32 max_live;
-	/* most different stacks (schema.ts:191) */
+	/* most different stacks (schema.ts:193) */
 	__u32 max_stacks;
-	/* most threads; the least recently seen one is forgotten (schema.ts:192) */
+	/* most threads; the least recently seen one is forgotten (schema.ts:194) */
 	__u32 max_threads;
 	/*
 	 * 1: read the size that was set aside from the word before the memory, as glibc keeps it
-	 * (schema.ts:195)
+	 * (schema.ts:197)
 	 */
 	__u32 glibc_chunks;
 	/* how the probe reports: 0 stream, 1 aggregate */
@@ -452,7 +452,7 @@ const volatile struct cgo_malloc_config config SEC(".rodata.sonde") = {
 /*
  * aggregate: address → allocation not freed yet
  * Sized by parameter max_live at load.
- * packages/probe-cgo-malloc/src/schema.ts:153
+ * packages/probe-cgo-malloc/src/schema.ts:155
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -464,7 +464,7 @@ struct {
 /*
  * aggregate: stack → what it allocated and what of that was freed
  * Sized by parameter max_stacks at load.
- * packages/probe-cgo-malloc/src/schema.ts:159
+ * packages/probe-cgo-malloc/src/schema.ts:161
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -475,7 +475,7 @@ struct {
 
 /*
  * aggregate: 0 for empty requests, 1 + n for requests of 2^n … 2^(n+1) - 1 bytes
- * packages/probe-cgo-malloc/src/schema.ts:165
+ * packages/probe-cgo-malloc/src/schema.ts:167
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -486,7 +486,7 @@ struct {
 
 /*
  * aggregate: one entry, everything counted
- * packages/probe-cgo-malloc/src/schema.ts:170
+ * packages/probe-cgo-malloc/src/schema.ts:172
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -498,7 +498,7 @@ struct {
 /*
  * kernel thread id → the outermost allocator call of that thread
  * Sized by parameter max_threads at load.
- * packages/probe-cgo-malloc/src/schema.ts:175
+ * packages/probe-cgo-malloc/src/schema.ts:177
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -509,7 +509,7 @@ struct {
 
 /*
  * one entry of zeros, from which new entries of `calls` are made
- * packages/probe-cgo-malloc/src/schema.ts:181
+ * packages/probe-cgo-malloc/src/schema.ts:183
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -22,7 +22,7 @@ import {
   viewBytes,
 } from '@sonde/core/decode';
 
-/** Which function allocated or freed. Declared in packages/probe-cgo-malloc/src/schema.ts:81. */
+/** Which function allocated or freed. Declared in packages/probe-cgo-malloc/src/schema.ts:83. */
 export const Allocator = {
   /** malloc(size) */
   malloc: 0,
@@ -56,21 +56,21 @@ export function allocatorName(value: number): Allocator {
   return enumName(allocatorNames, value, 'cgo-malloc allocator');
 }
 
-/** An allocation that is not freed yet. Declared in packages/probe-cgo-malloc/src/schema.ts:85. */
+/** An allocation that is not freed yet. Declared in packages/probe-cgo-malloc/src/schema.ts:87. */
 export type Live = {
-  /** bytes requested (schema line 86) */
+  /** bytes requested (schema line 88) */
   readonly sizeBytes: number;
-  /** bytes that the C library set aside; the request where unknown (schema line 87) */
+  /** bytes that the C library set aside; the request where unknown (schema line 89) */
   readonly usableBytes: number;
-  /** the C caller, then the Go frames (schema line 88) */
+  /** the C caller, then the Go frames (schema line 90) */
   readonly stack: bigint;
-  /** when the allocator returned (schema line 89) */
+  /** when the allocator returned (schema line 91) */
   readonly allocatedNs: bigint;
-  /** goroutine that called into C (schema line 90) */
+  /** goroutine that called into C (schema line 92) */
   readonly goid: number;
-  /** thread that allocated (schema line 91) */
+  /** thread that allocated (schema line 93) */
   readonly tid: number;
-  /** function that made it (schema line 92) */
+  /** function that made it (schema line 94) */
   readonly allocator: Allocator;
 };
 
@@ -90,7 +90,7 @@ export function decodeLive(view: DataView, offset: number): Live {
 
 /**
  * An allocation that is not freed yet. Read in place: valid while the memory behind the view is.
- * Declared in packages/probe-cgo-malloc/src/schema.ts:85.
+ * Declared in packages/probe-cgo-malloc/src/schema.ts:87.
  */
 export class LiveCursor {
   /** Bytes that one takes. */
@@ -98,7 +98,7 @@ export class LiveCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** bytes requested; throws above 2^53 (schema line 86) */
+  /** bytes requested; throws above 2^53 (schema line 88) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -120,7 +120,7 @@ export class LiveCursor {
 
   /**
    * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
-   * line 87)
+   * line 89)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 8);
@@ -141,7 +141,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** the C caller, then the Go frames; throws above 2^53 (schema line 88) */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 90) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -161,7 +161,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** when the allocator returned; throws above 2^53 (schema line 89) */
+  /** when the allocator returned; throws above 2^53 (schema line 91) */
   get allocatedNs(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -181,7 +181,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** goroutine that called into C; throws above 2^53 (schema line 90) */
+  /** goroutine that called into C; throws above 2^53 (schema line 92) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -201,12 +201,12 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** thread that allocated (schema line 91) */
+  /** thread that allocated (schema line 93) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** function that made it, as a number of Allocator (schema line 92) */
+  /** function that made it, as a number of Allocator (schema line 94) */
   get allocator(): number {
     return this.#view.getUint8(this.#offset + 44);
   }
@@ -227,35 +227,35 @@ export class LiveCursor {
 
 /**
  * An allocation that is not freed yet. As columns: `rows` are filled, of `capacity`. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:85.
+ * packages/probe-cgo-malloc/src/schema.ts:87.
  */
 export class LiveColumns {
-  /** bytes requested, low 32 bits (schema line 86) */
+  /** bytes requested, low 32 bits (schema line 88) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
   /**
    * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
-   * 87)
+   * 89)
    */
   readonly usableBytesLo: Uint32Array;
   /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low 32 bits (schema line 88) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 90) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when the allocator returned, low 32 bits (schema line 89) */
+  /** when the allocator returned, low 32 bits (schema line 91) */
   readonly allocatedNsLo: Uint32Array;
   /** High 32 bits of `allocatedNs`. */
   readonly allocatedNsHi: Uint32Array;
-  /** goroutine that called into C, low 32 bits (schema line 90) */
+  /** goroutine that called into C, low 32 bits (schema line 92) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that allocated (schema line 91) */
+  /** thread that allocated (schema line 93) */
   readonly tid: Uint32Array;
-  /** function that made it (schema line 92) */
+  /** function that made it (schema line 94) */
   readonly allocator: Uint8Array;
   #rows = 0;
 
@@ -322,30 +322,30 @@ export class LiveColumns {
 
 /**
  * An allocator call that has not returned yet. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:94.
+ * packages/probe-cgo-malloc/src/schema.ts:96.
  */
 export type Call = {
-  /** stack pointer at entry: tells the outermost call from those inside it (schema line 95) */
+  /** stack pointer at entry: tells the outermost call from those inside it (schema line 97) */
   readonly stackPointer: number;
-  /** bytes requested; all ones when count × size overflows (schema line 96) */
+  /** bytes requested; all ones when count × size overflows (schema line 98) */
   readonly sizeBytes: number;
-  /** where posix_memalign stores its result (schema line 97) */
+  /** where posix_memalign stores its result (schema line 99) */
   readonly resultAddress: bigint;
-  /** what realloc was given (schema line 98) */
+  /** what realloc was given (schema line 100) */
   readonly oldAddress: bigint;
-  /** when the call began (schema line 99) */
+  /** when the call began (schema line 101) */
   readonly enteredNs: bigint;
-  /** the C caller, then the Go frames (schema line 100) */
+  /** the C caller, then the Go frames (schema line 102) */
   readonly stack: bigint;
-  /** goroutine that called into C (schema line 101) */
+  /** goroutine that called into C (schema line 103) */
   readonly goid: number;
-  /** the allocation at oldAddress, taken out of `live` during the call (schema line 102) */
+  /** the allocation at oldAddress, taken out of `live` during the call (schema line 104) */
   readonly old: Live;
-  /** function that was called (schema line 103) */
+  /** function that was called (schema line 105) */
   readonly allocator: Allocator;
-  /** the call has not returned (schema line 104) */
+  /** the call has not returned (schema line 106) */
   readonly active: boolean;
-  /** `old` holds the allocation at oldAddress (schema line 105) */
+  /** `old` holds the allocation at oldAddress (schema line 107) */
   readonly oldKnown: boolean;
 };
 
@@ -369,7 +369,7 @@ export function decodeCall(view: DataView, offset: number): Call {
 
 /**
  * An allocator call that has not returned yet. Read in place: valid while the memory behind the
- * view is. Declared in packages/probe-cgo-malloc/src/schema.ts:94.
+ * view is. Declared in packages/probe-cgo-malloc/src/schema.ts:96.
  */
 export class CallCursor {
   /** Bytes that one takes. */
@@ -380,7 +380,7 @@ export class CallCursor {
 
   /**
    * stack pointer at entry: tells the outermost call from those inside it; throws above 2^53
-   * (schema line 95)
+   * (schema line 97)
    */
   get stackPointer(): number {
     return readU64(this.#view, this.#offset);
@@ -401,7 +401,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** bytes requested; all ones when count × size overflows; throws above 2^53 (schema line 96) */
+  /** bytes requested; all ones when count × size overflows; throws above 2^53 (schema line 98) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -421,7 +421,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** where posix_memalign stores its result; throws above 2^53 (schema line 97) */
+  /** where posix_memalign stores its result; throws above 2^53 (schema line 99) */
   get resultAddress(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -441,7 +441,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** what realloc was given; throws above 2^53 (schema line 98) */
+  /** what realloc was given; throws above 2^53 (schema line 100) */
   get oldAddress(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -461,7 +461,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** when the call began; throws above 2^53 (schema line 99) */
+  /** when the call began; throws above 2^53 (schema line 101) */
   get enteredNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -481,7 +481,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** the C caller, then the Go frames; throws above 2^53 (schema line 100) */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 102) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -501,7 +501,7 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** goroutine that called into C; throws above 2^53 (schema line 101) */
+  /** goroutine that called into C; throws above 2^53 (schema line 103) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 48);
   }
@@ -521,12 +521,12 @@ export class CallCursor {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
-  /** the allocation at oldAddress, taken out of `live` during the call (schema line 102) */
+  /** the allocation at oldAddress, taken out of `live` during the call (schema line 104) */
   get old(): LiveCursor {
     return this.#old.at(this.#view, this.#offset + 56);
   }
 
-  /** function that was called, as a number of Allocator (schema line 103) */
+  /** function that was called, as a number of Allocator (schema line 105) */
   get allocator(): number {
     return this.#view.getUint8(this.#offset + 104);
   }
@@ -536,12 +536,12 @@ export class CallCursor {
     return allocatorName(this.#view.getUint8(this.#offset + 104));
   }
 
-  /** the call has not returned (schema line 104) */
+  /** the call has not returned (schema line 106) */
   get active(): boolean {
     return this.#view.getUint8(this.#offset + 105) !== 0;
   }
 
-  /** `old` holds the allocation at oldAddress (schema line 105) */
+  /** `old` holds the allocation at oldAddress (schema line 107) */
   get oldKnown(): boolean {
     return this.#view.getUint8(this.#offset + 106) !== 0;
   }
@@ -557,50 +557,50 @@ export class CallCursor {
 
 /**
  * An allocator call that has not returned yet. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-cgo-malloc/src/schema.ts:94.
+ * Declared in packages/probe-cgo-malloc/src/schema.ts:96.
  */
 export class CallColumns {
   /**
    * stack pointer at entry: tells the outermost call from those inside it, low 32 bits (schema
-   * line 95)
+   * line 97)
    */
   readonly stackPointerLo: Uint32Array;
   /** High 32 bits of `stackPointer`. */
   readonly stackPointerHi: Uint32Array;
-  /** bytes requested; all ones when count × size overflows, low 32 bits (schema line 96) */
+  /** bytes requested; all ones when count × size overflows, low 32 bits (schema line 98) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** where posix_memalign stores its result, low 32 bits (schema line 97) */
+  /** where posix_memalign stores its result, low 32 bits (schema line 99) */
   readonly resultAddressLo: Uint32Array;
   /** High 32 bits of `resultAddress`. */
   readonly resultAddressHi: Uint32Array;
-  /** what realloc was given, low 32 bits (schema line 98) */
+  /** what realloc was given, low 32 bits (schema line 100) */
   readonly oldAddressLo: Uint32Array;
   /** High 32 bits of `oldAddress`. */
   readonly oldAddressHi: Uint32Array;
-  /** when the call began, low 32 bits (schema line 99) */
+  /** when the call began, low 32 bits (schema line 101) */
   readonly enteredNsLo: Uint32Array;
   /** High 32 bits of `enteredNs`. */
   readonly enteredNsHi: Uint32Array;
-  /** the C caller, then the Go frames, low 32 bits (schema line 100) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 102) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C, low 32 bits (schema line 101) */
+  /** goroutine that called into C, low 32 bits (schema line 103) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /**
    * the allocation at oldAddress, taken out of `live` during the call; 48 bytes by row (schema
-   * line 102)
+   * line 104)
    */
   readonly old: Uint8Array;
-  /** function that was called (schema line 103) */
+  /** function that was called (schema line 105) */
   readonly allocator: Uint8Array;
-  /** the call has not returned (schema line 104) */
+  /** the call has not returned (schema line 106) */
   readonly active: Uint8Array;
-  /** `old` holds the allocation at oldAddress (schema line 105) */
+  /** `old` holds the allocation at oldAddress (schema line 107) */
   readonly oldKnown: Uint8Array;
   #rows = 0;
 
@@ -665,7 +665,7 @@ export class CallColumns {
 
   /**
    * the allocation at oldAddress, taken out of `live` during the call, of one row (schema line
-   * 102)
+   * 104)
    */
   oldAt(row: number): Live {
     checkIndex(row, this.#rows, 'old');
@@ -693,7 +693,7 @@ export class CallColumns {
 
 /**
  * What one stack allocated since the attach, and how much was freed. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:107.
+ * packages/probe-cgo-malloc/src/schema.ts:109.
  */
 export type StackTotals = {
   /** allocations (schema line 68) */
@@ -704,13 +704,13 @@ export type StackTotals = {
   readonly allocBytes: number;
   /** bytes that the freed allocations had requested (schema line 71) */
   readonly freeBytes: number;
-  /** bytes set aside for the allocations (schema line 109) */
+  /** bytes set aside for the allocations (schema line 111) */
   readonly allocUsableBytes: number;
-  /** bytes set aside for those freed (schema line 110) */
+  /** bytes set aside for those freed (schema line 112) */
   readonly freeUsableBytes: number;
-  /** first allocation (schema line 111) */
+  /** first allocation (schema line 113) */
   readonly firstNs: bigint;
-  /** latest allocation (schema line 112) */
+  /** latest allocation (schema line 114) */
   readonly lastNs: bigint;
 };
 
@@ -731,7 +731,7 @@ export function decodeStackTotals(view: DataView, offset: number): StackTotals {
 
 /**
  * What one stack allocated since the attach, and how much was freed. Read in place: valid while
- * the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:107.
+ * the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:109.
  */
 export class StackTotalsCursor {
   /** Bytes that one takes. */
@@ -819,7 +819,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** bytes set aside for the allocations; throws above 2^53 (schema line 109) */
+  /** bytes set aside for the allocations; throws above 2^53 (schema line 111) */
   get allocUsableBytes(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -839,7 +839,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** bytes set aside for those freed; throws above 2^53 (schema line 110) */
+  /** bytes set aside for those freed; throws above 2^53 (schema line 112) */
   get freeUsableBytes(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -859,7 +859,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** first allocation; throws above 2^53 (schema line 111) */
+  /** first allocation; throws above 2^53 (schema line 113) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 48);
   }
@@ -879,7 +879,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
-  /** latest allocation; throws above 2^53 (schema line 112) */
+  /** latest allocation; throws above 2^53 (schema line 114) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 56);
   }
@@ -910,7 +910,7 @@ export class StackTotalsCursor {
 
 /**
  * What one stack allocated since the attach, and how much was freed. As columns: `rows` are
- * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:107.
+ * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:109.
  */
 export class StackTotalsColumns {
   /** allocations, low 32 bits (schema line 68) */
@@ -929,19 +929,19 @@ export class StackTotalsColumns {
   readonly freeBytesLo: Uint32Array;
   /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** bytes set aside for the allocations, low 32 bits (schema line 109) */
+  /** bytes set aside for the allocations, low 32 bits (schema line 111) */
   readonly allocUsableBytesLo: Uint32Array;
   /** High 32 bits of `allocUsableBytes`. */
   readonly allocUsableBytesHi: Uint32Array;
-  /** bytes set aside for those freed, low 32 bits (schema line 110) */
+  /** bytes set aside for those freed, low 32 bits (schema line 112) */
   readonly freeUsableBytesLo: Uint32Array;
   /** High 32 bits of `freeUsableBytes`. */
   readonly freeUsableBytesHi: Uint32Array;
-  /** first allocation, low 32 bits (schema line 111) */
+  /** first allocation, low 32 bits (schema line 113) */
   readonly firstNsLo: Uint32Array;
   /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest allocation, low 32 bits (schema line 112) */
+  /** latest allocation, low 32 bits (schema line 114) */
   readonly lastNsLo: Uint32Array;
   /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
@@ -1027,7 +1027,7 @@ export class StackTotalsColumns {
   }
 }
 
-/** Allocations by requested size. Declared in packages/probe-cgo-malloc/src/schema.ts:114. */
+/** Allocations by requested size. Declared in packages/probe-cgo-malloc/src/schema.ts:116. */
 export type SizeClass = {
   /** allocations (schema line 68) */
   readonly allocs: number;
@@ -1052,7 +1052,7 @@ export function decodeSizeClass(view: DataView, offset: number): SizeClass {
 
 /**
  * Allocations by requested size. Read in place: valid while the memory behind the view is.
- * Declared in packages/probe-cgo-malloc/src/schema.ts:114.
+ * Declared in packages/probe-cgo-malloc/src/schema.ts:116.
  */
 export class SizeClassCursor {
   /** Bytes that one takes. */
@@ -1151,7 +1151,7 @@ export class SizeClassCursor {
 
 /**
  * Allocations by requested size. As columns: `rows` are filled, of `capacity`. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:114.
+ * packages/probe-cgo-malloc/src/schema.ts:116.
  */
 export class SizeClassColumns {
   /** allocations, low 32 bits (schema line 68) */
@@ -1224,7 +1224,7 @@ export class SizeClassColumns {
 
 /**
  * Everything that the probe counted, over all stacks. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:115.
+ * packages/probe-cgo-malloc/src/schema.ts:117.
  */
 export type Totals = {
   /** allocations (schema line 68) */
@@ -1235,13 +1235,13 @@ export type Totals = {
   readonly allocBytes: number;
   /** bytes that the freed allocations had requested (schema line 71) */
   readonly freeBytes: number;
-  /** successful reallocations; each is in allocs, and in frees where known (schema line 117) */
+  /** successful reallocations; each is in allocs, and in frees where known (schema line 119) */
   readonly reallocs: number;
-  /** calls that returned no memory (schema line 118) */
+  /** calls that returned no memory (schema line 120) */
   readonly failed: number;
-  /** frees of addresses that were not allocated since the attach (schema line 119) */
+  /** frees of addresses that were not allocated since the attach (schema line 121) */
   readonly freedBeforeAttach: number;
-  /** allocator calls made by an allocator, which count once as the outer call (schema line 120) */
+  /** allocator calls made by an allocator, which count once as the outer call (schema line 122) */
   readonly nested: number;
 };
 
@@ -1262,7 +1262,7 @@ export function decodeTotals(view: DataView, offset: number): Totals {
 
 /**
  * Everything that the probe counted, over all stacks. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:115.
+ * behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:117.
  */
 export class TotalsCursor {
   /** Bytes that one takes. */
@@ -1352,7 +1352,7 @@ export class TotalsCursor {
 
   /**
    * successful reallocations; each is in allocs, and in frees where known; throws above 2^53
-   * (schema line 117)
+   * (schema line 119)
    */
   get reallocs(): number {
     return readU64(this.#view, this.#offset + 32);
@@ -1373,7 +1373,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** calls that returned no memory; throws above 2^53 (schema line 118) */
+  /** calls that returned no memory; throws above 2^53 (schema line 120) */
   get failed(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1395,7 +1395,7 @@ export class TotalsCursor {
 
   /**
    * frees of addresses that were not allocated since the attach; throws above 2^53 (schema
-   * line 119)
+   * line 121)
    */
   get freedBeforeAttach(): number {
     return readU64(this.#view, this.#offset + 48);
@@ -1418,7 +1418,7 @@ export class TotalsCursor {
 
   /**
    * allocator calls made by an allocator, which count once as the outer call; throws above
-   * 2^53 (schema line 120)
+   * 2^53 (schema line 122)
    */
   get nested(): number {
     return readU64(this.#view, this.#offset + 56);
@@ -1450,7 +1450,7 @@ export class TotalsCursor {
 
 /**
  * Everything that the probe counted, over all stacks. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:115.
+ * `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:117.
  */
 export class TotalsColumns {
   /** allocations, low 32 bits (schema line 68) */
@@ -1471,22 +1471,22 @@ export class TotalsColumns {
   readonly freeBytesHi: Uint32Array;
   /**
    * successful reallocations; each is in allocs, and in frees where known, low 32 bits (schema
-   * line 117)
+   * line 119)
    */
   readonly reallocsLo: Uint32Array;
   /** High 32 bits of `reallocs`. */
   readonly reallocsHi: Uint32Array;
-  /** calls that returned no memory, low 32 bits (schema line 118) */
+  /** calls that returned no memory, low 32 bits (schema line 120) */
   readonly failedLo: Uint32Array;
   /** High 32 bits of `failed`. */
   readonly failedHi: Uint32Array;
-  /** frees of addresses that were not allocated since the attach, low 32 bits (schema line 119) */
+  /** frees of addresses that were not allocated since the attach, low 32 bits (schema line 121) */
   readonly freedBeforeAttachLo: Uint32Array;
   /** High 32 bits of `freedBeforeAttach`. */
   readonly freedBeforeAttachHi: Uint32Array;
   /**
    * allocator calls made by an allocator, which count once as the outer call, low 32 bits
-   * (schema line 120)
+   * (schema line 122)
    */
   readonly nestedLo: Uint32Array;
   /** High 32 bits of `nested`. */
@@ -1568,23 +1568,23 @@ export class TotalsColumns {
   }
 }
 
-/** The C library handed out memory. Declared in packages/probe-cgo-malloc/src/schema.ts:124. */
+/** The C library handed out memory. Declared in packages/probe-cgo-malloc/src/schema.ts:126. */
 export type AllocEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** what the caller got (schema line 125) */
+  /** what the caller got (schema line 127) */
   readonly address: bigint;
-  /** bytes requested (schema line 126) */
+  /** bytes requested (schema line 128) */
   readonly sizeBytes: number;
-  /** bytes that the C library set aside; the request where unknown (schema line 127) */
+  /** bytes that the C library set aside; the request where unknown (schema line 129) */
   readonly usableBytes: number;
-  /** the C caller, then the Go frames (schema line 128) */
+  /** the C caller, then the Go frames (schema line 130) */
   readonly stack: bigint;
-  /** goroutine that called into C; 0 for a thread of C code (schema line 129) */
+  /** goroutine that called into C; 0 for a thread of C code (schema line 131) */
   readonly goid: number;
-  /** thread that allocated (schema line 130) */
+  /** thread that allocated (schema line 132) */
   readonly tid: number;
-  /** function that was called (schema line 131) */
+  /** function that was called (schema line 133) */
   readonly allocator: Allocator;
 };
 
@@ -1605,7 +1605,7 @@ export function decodeAlloc(view: DataView, offset: number): AllocEvent {
 
 /**
  * The C library handed out memory. Read in place: valid while the memory behind the view is.
- * Declared in packages/probe-cgo-malloc/src/schema.ts:124.
+ * Declared in packages/probe-cgo-malloc/src/schema.ts:126.
  */
 export class AllocCursor {
   /** Bytes that one takes. */
@@ -1633,7 +1633,7 @@ export class AllocCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** what the caller got; throws above 2^53 (schema line 125) */
+  /** what the caller got; throws above 2^53 (schema line 127) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1653,7 +1653,7 @@ export class AllocCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 126) */
+  /** bytes requested; throws above 2^53 (schema line 128) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -1675,7 +1675,7 @@ export class AllocCursor {
 
   /**
    * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
-   * line 127)
+   * line 129)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 32);
@@ -1696,7 +1696,7 @@ export class AllocCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** the C caller, then the Go frames; throws above 2^53 (schema line 128) */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 130) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1718,7 +1718,7 @@ export class AllocCursor {
 
   /**
    * goroutine that called into C; 0 for a thread of C code; throws above 2^53 (schema line
-   * 129)
+   * 131)
    */
   get goid(): number {
     return readU64(this.#view, this.#offset + 48);
@@ -1739,12 +1739,12 @@ export class AllocCursor {
     return this.#view.getBigUint64(this.#offset + 48, true);
   }
 
-  /** thread that allocated (schema line 130) */
+  /** thread that allocated (schema line 132) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 56, true);
   }
 
-  /** function that was called, as a number of Allocator (schema line 131) */
+  /** function that was called, as a number of Allocator (schema line 133) */
   get allocator(): number {
     return this.#view.getUint8(this.#offset + 60);
   }
@@ -1765,39 +1765,39 @@ export class AllocCursor {
 
 /**
  * The C library handed out memory. As columns: `rows` are filled, of `capacity`. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:124.
+ * packages/probe-cgo-malloc/src/schema.ts:126.
  */
 export class AllocColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what the caller got, low 32 bits (schema line 125) */
+  /** what the caller got, low 32 bits (schema line 127) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 126) */
+  /** bytes requested, low 32 bits (schema line 128) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
   /**
    * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
-   * 127)
+   * 129)
    */
   readonly usableBytesLo: Uint32Array;
   /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low 32 bits (schema line 128) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 130) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 129) */
+  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 131) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that allocated (schema line 130) */
+  /** thread that allocated (schema line 132) */
   readonly tid: Uint32Array;
-  /** function that was called (schema line 131) */
+  /** function that was called (schema line 133) */
   readonly allocator: Uint8Array;
   #rows = 0;
 
@@ -1901,16 +1901,16 @@ const allocCodec: EventCodec = {
 
 /**
  * Memory goes back to the C library, by free or by realloc(pointer, 0). Declared in
- * packages/probe-cgo-malloc/src/schema.ts:133.
+ * packages/probe-cgo-malloc/src/schema.ts:135.
  */
 export type FreeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** what was freed (schema line 134) */
+  /** what was freed (schema line 136) */
   readonly address: bigint;
-  /** thread that freed (schema line 135) */
+  /** thread that freed (schema line 137) */
   readonly tid: number;
-  /** free or realloc (schema line 136) */
+  /** free or realloc (schema line 138) */
   readonly allocator: Allocator;
 };
 
@@ -1927,7 +1927,7 @@ export function decodeFree(view: DataView, offset: number): FreeEvent {
 
 /**
  * Memory goes back to the C library, by free or by realloc(pointer, 0). Read in place: valid
- * while the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:133.
+ * while the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:135.
  */
 export class FreeCursor {
   /** Bytes that one takes. */
@@ -1955,7 +1955,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** what was freed; throws above 2^53 (schema line 134) */
+  /** what was freed; throws above 2^53 (schema line 136) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1975,12 +1975,12 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** thread that freed (schema line 135) */
+  /** thread that freed (schema line 137) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
 
-  /** free or realloc, as a number of Allocator (schema line 136) */
+  /** free or realloc, as a number of Allocator (schema line 138) */
   get allocator(): number {
     return this.#view.getUint8(this.#offset + 28);
   }
@@ -2001,20 +2001,20 @@ export class FreeCursor {
 
 /**
  * Memory goes back to the C library, by free or by realloc(pointer, 0). As columns: `rows` are
- * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:133.
+ * filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:135.
  */
 export class FreeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what was freed, low 32 bits (schema line 134) */
+  /** what was freed, low 32 bits (schema line 136) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** thread that freed (schema line 135) */
+  /** thread that freed (schema line 137) */
   readonly tid: Uint32Array;
-  /** free or realloc (schema line 136) */
+  /** free or realloc (schema line 138) */
   readonly allocator: Uint8Array;
   #rows = 0;
 
@@ -2084,31 +2084,31 @@ const freeCodec: EventCodec = {
 
 /**
  * An allocation was replaced by another, at the same address or a new one. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:138.
+ * packages/probe-cgo-malloc/src/schema.ts:140.
  */
 export type ReallocEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** what was given; it ended at some time after enteredNs (schema line 139) */
+  /** what was given; it ended at some time after enteredNs (schema line 141) */
   readonly oldAddress: bigint;
-  /** what the caller got (schema line 140) */
+  /** what the caller got (schema line 142) */
   readonly address: bigint;
-  /** bytes requested (schema line 141) */
+  /** bytes requested (schema line 143) */
   readonly sizeBytes: number;
-  /** bytes that the C library set aside; the request where unknown (schema line 142) */
+  /** bytes that the C library set aside; the request where unknown (schema line 144) */
   readonly usableBytes: number;
-  /** the C caller, then the Go frames (schema line 143) */
+  /** the C caller, then the Go frames (schema line 145) */
   readonly stack: bigint;
-  /** goroutine that called into C; 0 for a thread of C code (schema line 144) */
+  /** goroutine that called into C; 0 for a thread of C code (schema line 146) */
   readonly goid: number;
   /**
    * entry of the call: what another thread got at oldAddress later is not ours (schema line
-   * 145)
+   * 147)
    */
   readonly enteredNs: bigint;
-  /** thread that allocated (schema line 148) */
+  /** thread that allocated (schema line 150) */
   readonly tid: number;
-  /** realloc or reallocarray (schema line 149) */
+  /** realloc or reallocarray (schema line 151) */
   readonly allocator: Allocator;
 };
 
@@ -2131,7 +2131,7 @@ export function decodeRealloc(view: DataView, offset: number): ReallocEvent {
 
 /**
  * An allocation was replaced by another, at the same address or a new one. Read in place: valid
- * while the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:138.
+ * while the memory behind the view is. Declared in packages/probe-cgo-malloc/src/schema.ts:140.
  */
 export class ReallocCursor {
   /** Bytes that one takes. */
@@ -2159,7 +2159,7 @@ export class ReallocCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** what was given; it ended at some time after enteredNs; throws above 2^53 (schema line 139) */
+  /** what was given; it ended at some time after enteredNs; throws above 2^53 (schema line 141) */
   get oldAddress(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -2179,7 +2179,7 @@ export class ReallocCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** what the caller got; throws above 2^53 (schema line 140) */
+  /** what the caller got; throws above 2^53 (schema line 142) */
   get address(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -2199,7 +2199,7 @@ export class ReallocCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 141) */
+  /** bytes requested; throws above 2^53 (schema line 143) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -2221,7 +2221,7 @@ export class ReallocCursor {
 
   /**
    * bytes that the C library set aside; the request where unknown; throws above 2^53 (schema
-   * line 142)
+   * line 144)
    */
   get usableBytes(): number {
     return readU64(this.#view, this.#offset + 40);
@@ -2242,7 +2242,7 @@ export class ReallocCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** the C caller, then the Go frames; throws above 2^53 (schema line 143) */
+  /** the C caller, then the Go frames; throws above 2^53 (schema line 145) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 48);
   }
@@ -2264,7 +2264,7 @@ export class ReallocCursor {
 
   /**
    * goroutine that called into C; 0 for a thread of C code; throws above 2^53 (schema line
-   * 144)
+   * 146)
    */
   get goid(): number {
     return readU64(this.#view, this.#offset + 56);
@@ -2287,7 +2287,7 @@ export class ReallocCursor {
 
   /**
    * entry of the call: what another thread got at oldAddress later is not ours; throws above
-   * 2^53 (schema line 145)
+   * 2^53 (schema line 147)
    */
   get enteredNs(): number {
     return readU64(this.#view, this.#offset + 64);
@@ -2308,12 +2308,12 @@ export class ReallocCursor {
     return this.#view.getBigUint64(this.#offset + 64, true);
   }
 
-  /** thread that allocated (schema line 148) */
+  /** thread that allocated (schema line 150) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 72, true);
   }
 
-  /** realloc or reallocarray, as a number of Allocator (schema line 149) */
+  /** realloc or reallocarray, as a number of Allocator (schema line 151) */
   get allocator(): number {
     return this.#view.getUint8(this.#offset + 76);
   }
@@ -2334,50 +2334,50 @@ export class ReallocCursor {
 
 /**
  * An allocation was replaced by another, at the same address or a new one. As columns: `rows`
- * are filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:138.
+ * are filled, of `capacity`. Declared in packages/probe-cgo-malloc/src/schema.ts:140.
  */
 export class ReallocColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** what was given; it ended at some time after enteredNs, low 32 bits (schema line 139) */
+  /** what was given; it ended at some time after enteredNs, low 32 bits (schema line 141) */
   readonly oldAddressLo: Uint32Array;
   /** High 32 bits of `oldAddress`. */
   readonly oldAddressHi: Uint32Array;
-  /** what the caller got, low 32 bits (schema line 140) */
+  /** what the caller got, low 32 bits (schema line 142) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 141) */
+  /** bytes requested, low 32 bits (schema line 143) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
   /**
    * bytes that the C library set aside; the request where unknown, low 32 bits (schema line
-   * 142)
+   * 144)
    */
   readonly usableBytesLo: Uint32Array;
   /** High 32 bits of `usableBytes`. */
   readonly usableBytesHi: Uint32Array;
-  /** the C caller, then the Go frames, low 32 bits (schema line 143) */
+  /** the C caller, then the Go frames, low 32 bits (schema line 145) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 144) */
+  /** goroutine that called into C; 0 for a thread of C code, low 32 bits (schema line 146) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
   /**
    * entry of the call: what another thread got at oldAddress later is not ours, low 32 bits
-   * (schema line 145)
+   * (schema line 147)
    */
   readonly enteredNsLo: Uint32Array;
   /** High 32 bits of `enteredNs`. */
   readonly enteredNsHi: Uint32Array;
-  /** thread that allocated (schema line 148) */
+  /** thread that allocated (schema line 150) */
   readonly tid: Uint32Array;
-  /** realloc or reallocarray (schema line 149) */
+  /** realloc or reallocarray (schema line 151) */
   readonly allocator: Uint8Array;
   #rows = 0;
 
@@ -2503,7 +2503,7 @@ const reallocCodec: EventCodec = {
 
 /**
  * Aggregate: address → allocation not freed yet. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:153.
+ * packages/probe-cgo-malloc/src/schema.ts:155.
  */
 export const liveMap: MapCodec<bigint, Live> = {
   keyBytes: 8,
@@ -2517,7 +2517,7 @@ export const liveMap: MapCodec<bigint, Live> = {
 
 /**
  * Aggregate: stack → what it allocated and what of that was freed. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:159.
+ * packages/probe-cgo-malloc/src/schema.ts:161.
  */
 export const byStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
@@ -2531,7 +2531,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
 
 /**
  * Aggregate: 0 for empty requests, 1 + n for requests of 2^n … 2^(n+1) - 1 bytes. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:165.
+ * packages/probe-cgo-malloc/src/schema.ts:167.
  */
 export const sizeClassesMap: MapCodec<number, SizeClass> = {
   keyBytes: 4,
@@ -2545,7 +2545,7 @@ export const sizeClassesMap: MapCodec<number, SizeClass> = {
 
 /**
  * Aggregate: one entry, everything counted. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:170.
+ * packages/probe-cgo-malloc/src/schema.ts:172.
  */
 export const totalsMap: MapCodec<number, Totals> = {
   keyBytes: 4,
@@ -2559,7 +2559,7 @@ export const totalsMap: MapCodec<number, Totals> = {
 
 /**
  * Kernel thread id → the outermost allocator call of that thread. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:175.
+ * packages/probe-cgo-malloc/src/schema.ts:177.
  */
 export const callsMap: MapCodec<number, Call> = {
   keyBytes: 4,
@@ -2573,7 +2573,7 @@ export const callsMap: MapCodec<number, Call> = {
 
 /**
  * One entry of zeros, from which new entries of `calls` are made. Declared in
- * packages/probe-cgo-malloc/src/schema.ts:181.
+ * packages/probe-cgo-malloc/src/schema.ts:183.
  */
 export const blankMap: MapCodec<number, Call> = {
   keyBytes: 4,

@@ -10,6 +10,10 @@ export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
   about: 'Go objects above 32 KiB from birth to death, each with the Go stack that made it',
+  verifierBudget: {
+    instructions: 150000,
+    states: 4000,
+  },
   types: [
     {
       kind: 'struct',
@@ -30,7 +34,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 53,
+            line: 55,
           },
         },
         {
@@ -45,7 +49,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 54,
+            line: 56,
           },
         },
         {
@@ -60,7 +64,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 55,
+            line: 57,
           },
         },
         {
@@ -75,7 +79,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 56,
+            line: 58,
           },
         },
         {
@@ -90,7 +94,7 @@ export const ir: ProbeIr = {
           sizeBytes: 4,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 57,
+            line: 59,
           },
         },
         {
@@ -107,7 +111,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 52,
+        line: 54,
       },
     },
     {
@@ -189,7 +193,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 61,
+            line: 63,
           },
         },
         {
@@ -204,13 +208,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 62,
+            line: 64,
           },
         },
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 59,
+        line: 61,
       },
     },
     {
@@ -232,7 +236,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 65,
+            line: 67,
           },
         },
         {
@@ -247,13 +251,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 66,
+            line: 68,
           },
         },
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 64,
+        line: 66,
       },
     },
     {
@@ -335,7 +339,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 70,
+            line: 72,
           },
         },
         {
@@ -350,7 +354,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 71,
+            line: 73,
           },
         },
         {
@@ -365,7 +369,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 72,
+            line: 74,
           },
         },
         {
@@ -380,13 +384,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-mallocgc/src/schema.ts',
-            line: 73,
+            line: 75,
           },
         },
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 68,
+        line: 70,
       },
     },
   ],
@@ -424,7 +428,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 78,
+              line: 80,
             },
           },
           {
@@ -439,7 +443,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 79,
+              line: 81,
             },
           },
           {
@@ -454,7 +458,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 80,
+              line: 82,
             },
           },
           {
@@ -469,7 +473,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 81,
+              line: 83,
             },
           },
           {
@@ -483,7 +487,7 @@ export const ir: ProbeIr = {
             sizeBytes: 16,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 82,
+              line: 84,
             },
           },
           {
@@ -498,7 +502,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 83,
+              line: 85,
             },
           },
           {
@@ -513,7 +517,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 84,
+              line: 86,
             },
           },
           {
@@ -530,12 +534,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 77,
+          line: 79,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 77,
+        line: 79,
       },
     },
     {
@@ -571,7 +575,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 87,
+              line: 89,
             },
           },
           {
@@ -586,7 +590,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 88,
+              line: 90,
             },
           },
           {
@@ -601,7 +605,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 89,
+              line: 91,
             },
           },
           {
@@ -618,12 +622,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 86,
+          line: 88,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 86,
+        line: 88,
       },
     },
     {
@@ -659,7 +663,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 92,
+              line: 94,
             },
           },
           {
@@ -674,7 +678,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 93,
+              line: 95,
             },
           },
           {
@@ -689,7 +693,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 94,
+              line: 96,
             },
           },
           {
@@ -704,7 +708,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 95,
+              line: 97,
             },
           },
           {
@@ -719,7 +723,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 96,
+              line: 98,
             },
           },
           {
@@ -736,12 +740,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 91,
+          line: 93,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 91,
+        line: 93,
       },
     },
     {
@@ -777,7 +781,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 99,
+              line: 101,
             },
           },
           {
@@ -792,7 +796,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 100,
+              line: 102,
             },
           },
           {
@@ -807,7 +811,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 101,
+              line: 103,
             },
           },
           {
@@ -822,7 +826,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 102,
+              line: 104,
             },
           },
           {
@@ -837,7 +841,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 103,
+              line: 105,
             },
           },
           {
@@ -854,12 +858,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 98,
+          line: 100,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 98,
+        line: 100,
       },
     },
     {
@@ -895,7 +899,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 106,
+              line: 108,
             },
           },
           {
@@ -910,7 +914,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 107,
+              line: 109,
             },
           },
           {
@@ -925,7 +929,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 108,
+              line: 110,
             },
           },
           {
@@ -942,12 +946,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 105,
+          line: 107,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 105,
+        line: 107,
       },
     },
     {
@@ -983,7 +987,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 111,
+              line: 113,
             },
           },
           {
@@ -998,7 +1002,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 112,
+              line: 114,
             },
           },
           {
@@ -1015,12 +1019,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 110,
+          line: 112,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 110,
+        line: 112,
       },
     },
     {
@@ -1056,7 +1060,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 115,
+              line: 117,
             },
           },
           {
@@ -1071,7 +1075,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 116,
+              line: 118,
             },
           },
           {
@@ -1086,7 +1090,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 117,
+              line: 119,
             },
           },
           {
@@ -1101,7 +1105,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 118,
+              line: 120,
             },
           },
           {
@@ -1116,7 +1120,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 119,
+              line: 121,
             },
           },
           {
@@ -1133,12 +1137,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 114,
+          line: 116,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 114,
+        line: 116,
       },
     },
     {
@@ -1174,7 +1178,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 122,
+              line: 124,
             },
           },
           {
@@ -1189,7 +1193,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 123,
+              line: 125,
             },
           },
           {
@@ -1204,7 +1208,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-mallocgc/src/schema.ts',
-              line: 124,
+              line: 126,
             },
           },
           {
@@ -1221,12 +1225,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 121,
+          line: 123,
         },
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 121,
+        line: 123,
       },
     },
   ],
@@ -1249,7 +1253,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 128,
+        line: 130,
       },
     },
     {
@@ -1270,7 +1274,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 134,
+        line: 136,
       },
     },
     {
@@ -1291,7 +1295,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 140,
+        line: 142,
       },
     },
     {
@@ -1312,7 +1316,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 146,
+        line: 148,
       },
     },
     {
@@ -1333,7 +1337,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 152,
+        line: 154,
       },
     },
     {
@@ -1352,7 +1356,7 @@ export const ir: ProbeIr = {
       maxEntries: 1,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 158,
+        line: 160,
       },
     },
     {
@@ -1372,7 +1376,7 @@ export const ir: ProbeIr = {
       maxEntries: 1,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 163,
+        line: 165,
       },
     },
   ],
@@ -1385,7 +1389,7 @@ export const ir: ProbeIr = {
       default: 65536,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 170,
+        line: 172,
       },
     },
     {
@@ -1396,7 +1400,7 @@ export const ir: ProbeIr = {
       default: 8192,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 173,
+        line: 175,
       },
     },
     {
@@ -1407,7 +1411,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 174,
+        line: 176,
       },
     },
     {
@@ -1418,7 +1422,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 177,
+        line: 179,
       },
     },
     {
@@ -1429,7 +1433,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 180,
+        line: 182,
       },
     },
     {
@@ -1440,7 +1444,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 181,
+        line: 183,
       },
     },
   ],
@@ -1487,7 +1491,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 184,
+        line: 186,
       },
     },
     {
@@ -1507,7 +1511,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 214,
+        line: 216,
       },
     },
     {
@@ -1555,7 +1559,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 227,
+        line: 229,
       },
     },
     {
@@ -1577,7 +1581,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 256,
+        line: 258,
       },
     },
     {
@@ -1600,7 +1604,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 269,
+        line: 271,
       },
     },
     {
@@ -1620,7 +1624,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 283,
+        line: 285,
       },
     },
     {
@@ -1640,7 +1644,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 289,
+        line: 291,
       },
     },
     {
@@ -1661,7 +1665,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 300,
+        line: 302,
       },
     },
   ],
@@ -1705,7 +1709,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 170,
+          line: 172,
         },
       },
       {
@@ -1720,7 +1724,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 173,
+          line: 175,
         },
       },
       {
@@ -1735,7 +1739,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 174,
+          line: 176,
         },
       },
       {
@@ -1750,7 +1754,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 177,
+          line: 179,
         },
       },
       {
@@ -1765,7 +1769,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 180,
+          line: 182,
         },
       },
       {
@@ -1780,7 +1784,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-mallocgc/src/schema.ts',
-          line: 181,
+          line: 183,
         },
       },
       {
@@ -1808,7 +1812,7 @@ export const ir: ProbeIr = {
     ],
     source: {
       file: 'packages/probe-mallocgc/src/schema.ts',
-      line: 169,
+      line: 171,
     },
   },
   hash: '86893833c76cd84d44616da8f4589e94',

@@ -146,18 +146,18 @@ enum mallocgc_event {
 
 /*
  * A large object that is not freed yet.
- * packages/probe-mallocgc/src/schema.ts:52
+ * packages/probe-mallocgc/src/schema.ts:54
  */
 struct mallocgc_live {
-	/* bytes of its span (schema.ts:53) */
+	/* bytes of its span (schema.ts:55) */
 	__u64 size_bytes;
-	/* the Go stack that made it (schema.ts:54) */
+	/* the Go stack that made it (schema.ts:56) */
 	__u64 stack;
-	/* when its span was taken (schema.ts:55) */
+	/* when its span was taken (schema.ts:57) */
 	__u64 allocated_ns;
-	/* goroutine that made it (schema.ts:56) */
+	/* goroutine that made it (schema.ts:58) */
 	__u64 goid;
-	/* thread that made it (schema.ts:57) */
+	/* thread that made it (schema.ts:59) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -171,7 +171,7 @@ SONDE_ASSERT_FIELD(struct mallocgc_live, pad0, 36, 4);
 
 /*
  * What one stack made since the attach, and how much was freed.
- * packages/probe-mallocgc/src/schema.ts:59
+ * packages/probe-mallocgc/src/schema.ts:61
  */
 struct mallocgc_stack_totals {
 	/* large objects made (schema.ts:41) */
@@ -182,9 +182,9 @@ struct mallocgc_stack_totals {
 	__u64 alloc_bytes;
 	/* bytes of the spans of the objects freed (schema.ts:44) */
 	__u64 free_bytes;
-	/* first object (schema.ts:61) */
+	/* first object (schema.ts:63) */
 	__u64 first_ns;
-	/* latest object (schema.ts:62) */
+	/* latest object (schema.ts:64) */
 	__u64 last_ns;
 };
 SONDE_ASSERT_SIZE(struct mallocgc_stack_totals, 48);
@@ -197,12 +197,12 @@ SONDE_ASSERT_FIELD(struct mallocgc_stack_totals, last_ns, 40, 8);
 
 /*
  * All allocations of one stack inside the window, of any size.
- * packages/probe-mallocgc/src/schema.ts:64
+ * packages/probe-mallocgc/src/schema.ts:66
  */
 struct mallocgc_every_totals {
-	/* allocations (schema.ts:65) */
+	/* allocations (schema.ts:67) */
 	__u64 allocs;
-	/* bytes requested (schema.ts:66) */
+	/* bytes requested (schema.ts:68) */
 	__u64 alloc_bytes;
 };
 SONDE_ASSERT_SIZE(struct mallocgc_every_totals, 16);
@@ -211,7 +211,7 @@ SONDE_ASSERT_FIELD(struct mallocgc_every_totals, alloc_bytes, 8, 8);
 
 /*
  * Everything that the probe counted, over all stacks.
- * packages/probe-mallocgc/src/schema.ts:68
+ * packages/probe-mallocgc/src/schema.ts:70
  */
 struct mallocgc_totals {
 	/* large objects made (schema.ts:41) */
@@ -222,13 +222,13 @@ struct mallocgc_totals {
 	__u64 alloc_bytes;
 	/* bytes of the spans of the objects freed (schema.ts:44) */
 	__u64 free_bytes;
-	/* large objects freed that were made before the attach (schema.ts:70) */
+	/* large objects freed that were made before the attach (schema.ts:72) */
 	__u64 freed_before_attach;
-	/* allocations of any size inside the window (schema.ts:71) */
+	/* allocations of any size inside the window (schema.ts:73) */
 	__u64 every;
-	/* objects that the runtime sampled (schema.ts:72) */
+	/* objects that the runtime sampled (schema.ts:74) */
 	__u64 samples;
-	/* sampled objects freed, of those that the probe saw being sampled (schema.ts:73) */
+	/* sampled objects freed, of those that the probe saw being sampled (schema.ts:75) */
 	__u64 sample_frees;
 };
 SONDE_ASSERT_SIZE(struct mallocgc_totals, 64);
@@ -243,24 +243,24 @@ SONDE_ASSERT_FIELD(struct mallocgc_totals, sample_frees, 56, 8);
 
 /*
  * The Go heap took a span for one large object.
- * packages/probe-mallocgc/src/schema.ts:77
+ * packages/probe-mallocgc/src/schema.ts:79
  */
 struct mallocgc_large {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:78) */
+	/* first byte of the object (schema.ts:80) */
 	__u64 address;
-	/* bytes of its span: the request rounded up to pages of 8 KiB (schema.ts:79) */
+	/* bytes of its span: the request rounded up to pages of 8 KiB (schema.ts:81) */
 	__u64 size_bytes;
-	/* the Go stack that made it (schema.ts:80) */
+	/* the Go stack that made it (schema.ts:82) */
 	__u64 stack;
-	/* goroutine that made it (schema.ts:81) */
+	/* goroutine that made it (schema.ts:83) */
 	__u64 goid;
-	/* command name of the current task (schema.ts:82) */
+	/* command name of the current task (schema.ts:84) */
 	char comm[16];
-	/* thread that made it (schema.ts:83) */
+	/* thread that made it (schema.ts:85) */
 	__u32 tid;
-	/* the object holds no pointers (schema.ts:84) */
+	/* the object holds no pointers (schema.ts:86) */
 	_Bool pointer_free;
 	__u8 pad0[3];
 };
@@ -277,16 +277,16 @@ SONDE_ASSERT_FIELD(struct mallocgc_large, pad0, 69, 3);
 
 /*
  * The span of a large object went back to the Go heap.
- * packages/probe-mallocgc/src/schema.ts:86
+ * packages/probe-mallocgc/src/schema.ts:88
  */
 struct mallocgc_free {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:87) */
+	/* first byte of the object (schema.ts:89) */
 	__u64 address;
-	/* bytes of its span (schema.ts:88) */
+	/* bytes of its span (schema.ts:90) */
 	__u64 size_bytes;
-	/* thread that swept it (schema.ts:89) */
+	/* thread that swept it (schema.ts:91) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -299,20 +299,20 @@ SONDE_ASSERT_FIELD(struct mallocgc_free, pad0, 36, 4);
 
 /*
  * Any Go allocation inside the window that `windowMs` opened.
- * packages/probe-mallocgc/src/schema.ts:91
+ * packages/probe-mallocgc/src/schema.ts:93
  */
 struct mallocgc_every {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* bytes requested (schema.ts:92) */
+	/* bytes requested (schema.ts:94) */
 	__u64 size_bytes;
-	/* runtime type of the object, 0 for memory without pointers (schema.ts:93) */
+	/* runtime type of the object, 0 for memory without pointers (schema.ts:95) */
 	__u64 type;
-	/* the Go stack that allocated (schema.ts:94) */
+	/* the Go stack that allocated (schema.ts:96) */
 	__u64 stack;
-	/* goroutine that allocated (schema.ts:95) */
+	/* goroutine that allocated (schema.ts:97) */
 	__u64 goid;
-	/* thread that allocated (schema.ts:96) */
+	/* thread that allocated (schema.ts:98) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -327,20 +327,20 @@ SONDE_ASSERT_FIELD(struct mallocgc_every, pad0, 52, 4);
 
 /*
  * The runtime's own sampling chose this object, of any size.
- * packages/probe-mallocgc/src/schema.ts:98
+ * packages/probe-mallocgc/src/schema.ts:100
  */
 struct mallocgc_sample {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:99) */
+	/* first byte of the object (schema.ts:101) */
 	__u64 address;
-	/* bytes of its size class, or of its span (schema.ts:100) */
+	/* bytes of its size class, or of its span (schema.ts:102) */
 	__u64 size_bytes;
-	/* the Go stack that made it (schema.ts:101) */
+	/* the Go stack that made it (schema.ts:103) */
 	__u64 stack;
-	/* goroutine that made it (schema.ts:102) */
+	/* goroutine that made it (schema.ts:104) */
 	__u64 goid;
-	/* thread that made it (schema.ts:103) */
+	/* thread that made it (schema.ts:105) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -355,16 +355,16 @@ SONDE_ASSERT_FIELD(struct mallocgc_sample, pad0, 52, 4);
 
 /*
  * A sampled object was found dead and swept.
- * packages/probe-mallocgc/src/schema.ts:105
+ * packages/probe-mallocgc/src/schema.ts:107
  */
 struct mallocgc_sample_free {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the object (schema.ts:106) */
+	/* first byte of the object (schema.ts:108) */
 	__u64 address;
-	/* bytes of its size class (schema.ts:107) */
+	/* bytes of its size class (schema.ts:109) */
 	__u64 size_bytes;
-	/* thread that swept it (schema.ts:108) */
+	/* thread that swept it (schema.ts:110) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -377,14 +377,14 @@ SONDE_ASSERT_FIELD(struct mallocgc_sample_free, pad0, 36, 4);
 
 /*
  * The garbage collector has marked everything and begins to sweep.
- * packages/probe-mallocgc/src/schema.ts:110
+ * packages/probe-mallocgc/src/schema.ts:112
  */
 struct mallocgc_gc_cycle {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* its number, as in MemStats.NumGC; 0 where that is not known (schema.ts:111) */
+	/* its number, as in MemStats.NumGC; 0 where that is not known (schema.ts:113) */
 	__u64 cycle;
-	/* thread that ended the mark (schema.ts:112) */
+	/* thread that ended the mark (schema.ts:114) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -396,20 +396,20 @@ SONDE_ASSERT_FIELD(struct mallocgc_gc_cycle, pad0, 28, 4);
 
 /*
  * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).
- * packages/probe-mallocgc/src/schema.ts:114
+ * packages/probe-mallocgc/src/schema.ts:116
  */
 struct mallocgc_arena {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the chunk (schema.ts:115) */
+	/* first byte of the chunk (schema.ts:117) */
 	__u64 address;
-	/* bytes of the chunk (schema.ts:116) */
+	/* bytes of the chunk (schema.ts:118) */
 	__u64 size_bytes;
-	/* the Go stack that needed it (schema.ts:117) */
+	/* the Go stack that needed it (schema.ts:119) */
 	__u64 stack;
-	/* goroutine that needed it (schema.ts:118) */
+	/* goroutine that needed it (schema.ts:120) */
 	__u64 goid;
-	/* thread that needed it (schema.ts:119) */
+	/* thread that needed it (schema.ts:121) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -424,16 +424,16 @@ SONDE_ASSERT_FIELD(struct mallocgc_arena, pad0, 52, 4);
 
 /*
  * A chunk of a user arena was freed: touching it faults from now on.
- * packages/probe-mallocgc/src/schema.ts:121
+ * packages/probe-mallocgc/src/schema.ts:123
  */
 struct mallocgc_arena_free {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* first byte of the chunk (schema.ts:122) */
+	/* first byte of the chunk (schema.ts:124) */
 	__u64 address;
-	/* bytes of the chunk (schema.ts:123) */
+	/* bytes of the chunk (schema.ts:125) */
 	__u64 size_bytes;
-	/* thread that freed it (schema.ts:124) */
+	/* thread that freed it (schema.ts:126) */
 	__u32 tid;
 	__u8 pad0[4];
 };
@@ -446,24 +446,24 @@ SONDE_ASSERT_FIELD(struct mallocgc_arena_free, pad0, 36, 4);
 
 /*
  * Everything that the loader sets before the programs are verified.
- * packages/probe-mallocgc/src/schema.ts:169
+ * packages/probe-mallocgc/src/schema.ts:171
  */
 struct mallocgc_config {
 	/* hash of the schema; the loader refuses another decoder */
 	__u8 schema_hash[16];
 	/* the traced process */
 	struct sonde_target target;
-	/* most large objects that may be live at once; more are counted as lost (schema.ts:170) */
+	/* most large objects that may be live at once; more are counted as lost (schema.ts:172) */
 	__u32 max_live;
-	/* most different stacks (schema.ts:173) */
+	/* most different stacks (schema.ts:175) */
 	__u32 max_stacks;
-	/* milliseconds during which every allocation is reported; 0: none is (schema.ts:174) */
+	/* milliseconds during which every allocation is reported; 0: none is (schema.ts:176) */
 	__u32 window_ms;
-	/* 1: births and deaths of the objects that the runtime's profile samples (schema.ts:177) */
+	/* 1: births and deaths of the objects that the runtime's profile samples (schema.ts:179) */
 	__u32 samples;
-	/* 1: an event for each cycle of the garbage collector (schema.ts:180) */
+	/* 1: an event for each cycle of the garbage collector (schema.ts:182) */
 	__u32 gc_cycles;
-	/* 1: chunks of user arenas (GOEXPERIMENT=arenas) (schema.ts:181) */
+	/* 1: chunks of user arenas (GOEXPERIMENT=arenas) (schema.ts:183) */
 	__u32 arenas;
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
@@ -504,7 +504,7 @@ const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 /*
  * aggregate: address → large object not freed yet
  * Sized by parameter max_live at load.
- * packages/probe-mallocgc/src/schema.ts:128
+ * packages/probe-mallocgc/src/schema.ts:130
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -516,7 +516,7 @@ struct {
 /*
  * aggregate: stack → what it made and what of that was freed
  * Sized by parameter max_stacks at load.
- * packages/probe-mallocgc/src/schema.ts:134
+ * packages/probe-mallocgc/src/schema.ts:136
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -528,7 +528,7 @@ struct {
 /*
  * aggregate: stack → all its allocations inside the window
  * Sized by parameter max_stacks at load.
- * packages/probe-mallocgc/src/schema.ts:140
+ * packages/probe-mallocgc/src/schema.ts:142
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -540,7 +540,7 @@ struct {
 /*
  * aggregate: address → sampled object not freed yet
  * Sized by parameter max_live at load.
- * packages/probe-mallocgc/src/schema.ts:146
+ * packages/probe-mallocgc/src/schema.ts:148
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -552,7 +552,7 @@ struct {
 /*
  * aggregate: stack → what was sampled there and what of that was freed
  * Sized by parameter max_stacks at load.
- * packages/probe-mallocgc/src/schema.ts:152
+ * packages/probe-mallocgc/src/schema.ts:154
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -563,7 +563,7 @@ struct {
 
 /*
  * aggregate: one entry, everything counted
- * packages/probe-mallocgc/src/schema.ts:158
+ * packages/probe-mallocgc/src/schema.ts:160
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -574,7 +574,7 @@ struct {
 
 /*
  * one entry: when the first allocation of any size was seen, 0 before
- * packages/probe-mallocgc/src/schema.ts:163
+ * packages/probe-mallocgc/src/schema.ts:165
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -21,17 +21,17 @@ import {
   viewBytes,
 } from '@sonde/core/decode';
 
-/** A large object that is not freed yet. Declared in packages/probe-mallocgc/src/schema.ts:52. */
+/** A large object that is not freed yet. Declared in packages/probe-mallocgc/src/schema.ts:54. */
 export type Live = {
-  /** bytes of its span (schema line 53) */
+  /** bytes of its span (schema line 55) */
   readonly sizeBytes: number;
-  /** the Go stack that made it (schema line 54) */
+  /** the Go stack that made it (schema line 56) */
   readonly stack: bigint;
-  /** when its span was taken (schema line 55) */
+  /** when its span was taken (schema line 57) */
   readonly allocatedNs: bigint;
-  /** goroutine that made it (schema line 56) */
+  /** goroutine that made it (schema line 58) */
   readonly goid: number;
-  /** thread that made it (schema line 57) */
+  /** thread that made it (schema line 59) */
   readonly tid: number;
 };
 
@@ -49,7 +49,7 @@ export function decodeLive(view: DataView, offset: number): Live {
 
 /**
  * A large object that is not freed yet. Read in place: valid while the memory behind the view
- * is. Declared in packages/probe-mallocgc/src/schema.ts:52.
+ * is. Declared in packages/probe-mallocgc/src/schema.ts:54.
  */
 export class LiveCursor {
   /** Bytes that one takes. */
@@ -57,7 +57,7 @@ export class LiveCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** bytes of its span; throws above 2^53 (schema line 53) */
+  /** bytes of its span; throws above 2^53 (schema line 55) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -77,7 +77,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** the Go stack that made it; throws above 2^53 (schema line 54) */
+  /** the Go stack that made it; throws above 2^53 (schema line 56) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -97,7 +97,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** when its span was taken; throws above 2^53 (schema line 55) */
+  /** when its span was taken; throws above 2^53 (schema line 57) */
   get allocatedNs(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -117,7 +117,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** goroutine that made it; throws above 2^53 (schema line 56) */
+  /** goroutine that made it; throws above 2^53 (schema line 58) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -137,7 +137,7 @@ export class LiveCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that made it (schema line 57) */
+  /** thread that made it (schema line 59) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -153,26 +153,26 @@ export class LiveCursor {
 
 /**
  * A large object that is not freed yet. As columns: `rows` are filled, of `capacity`. Declared
- * in packages/probe-mallocgc/src/schema.ts:52.
+ * in packages/probe-mallocgc/src/schema.ts:54.
  */
 export class LiveColumns {
-  /** bytes of its span, low 32 bits (schema line 53) */
+  /** bytes of its span, low 32 bits (schema line 55) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low 32 bits (schema line 54) */
+  /** the Go stack that made it, low 32 bits (schema line 56) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when its span was taken, low 32 bits (schema line 55) */
+  /** when its span was taken, low 32 bits (schema line 57) */
   readonly allocatedNsLo: Uint32Array;
   /** High 32 bits of `allocatedNs`. */
   readonly allocatedNsHi: Uint32Array;
-  /** goroutine that made it, low 32 bits (schema line 56) */
+  /** goroutine that made it, low 32 bits (schema line 58) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that made it (schema line 57) */
+  /** thread that made it (schema line 59) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -231,7 +231,7 @@ export class LiveColumns {
 
 /**
  * What one stack made since the attach, and how much was freed. Declared in
- * packages/probe-mallocgc/src/schema.ts:59.
+ * packages/probe-mallocgc/src/schema.ts:61.
  */
 export type StackTotals = {
   /** large objects made (schema line 41) */
@@ -242,9 +242,9 @@ export type StackTotals = {
   readonly allocBytes: number;
   /** bytes of the spans of the objects freed (schema line 44) */
   readonly freeBytes: number;
-  /** first object (schema line 61) */
+  /** first object (schema line 63) */
   readonly firstNs: bigint;
-  /** latest object (schema line 62) */
+  /** latest object (schema line 64) */
   readonly lastNs: bigint;
 };
 
@@ -263,7 +263,7 @@ export function decodeStackTotals(view: DataView, offset: number): StackTotals {
 
 /**
  * What one stack made since the attach, and how much was freed. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:59.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:61.
  */
 export class StackTotalsCursor {
   /** Bytes that one takes. */
@@ -354,7 +354,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** first object; throws above 2^53 (schema line 61) */
+  /** first object; throws above 2^53 (schema line 63) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -374,7 +374,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** latest object; throws above 2^53 (schema line 62) */
+  /** latest object; throws above 2^53 (schema line 64) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -405,7 +405,7 @@ export class StackTotalsCursor {
 
 /**
  * What one stack made since the attach, and how much was freed. As columns: `rows` are filled,
- * of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:59.
+ * of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:61.
  */
 export class StackTotalsColumns {
   /** large objects made, low 32 bits (schema line 41) */
@@ -424,11 +424,11 @@ export class StackTotalsColumns {
   readonly freeBytesLo: Uint32Array;
   /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** first object, low 32 bits (schema line 61) */
+  /** first object, low 32 bits (schema line 63) */
   readonly firstNsLo: Uint32Array;
   /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest object, low 32 bits (schema line 62) */
+  /** latest object, low 32 bits (schema line 64) */
   readonly lastNsLo: Uint32Array;
   /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
@@ -496,12 +496,12 @@ export class StackTotalsColumns {
 
 /**
  * All allocations of one stack inside the window, of any size. Declared in
- * packages/probe-mallocgc/src/schema.ts:64.
+ * packages/probe-mallocgc/src/schema.ts:66.
  */
 export type EveryTotals = {
-  /** allocations (schema line 65) */
+  /** allocations (schema line 67) */
   readonly allocs: number;
-  /** bytes requested (schema line 66) */
+  /** bytes requested (schema line 68) */
   readonly allocBytes: number;
 };
 
@@ -516,7 +516,7 @@ export function decodeEveryTotals(view: DataView, offset: number): EveryTotals {
 
 /**
  * All allocations of one stack inside the window, of any size. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:64.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:66.
  */
 export class EveryTotalsCursor {
   /** Bytes that one takes. */
@@ -524,7 +524,7 @@ export class EveryTotalsCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** allocations; throws above 2^53 (schema line 65) */
+  /** allocations; throws above 2^53 (schema line 67) */
   get allocs(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -544,7 +544,7 @@ export class EveryTotalsCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 66) */
+  /** bytes requested; throws above 2^53 (schema line 68) */
   get allocBytes(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -575,14 +575,14 @@ export class EveryTotalsCursor {
 
 /**
  * All allocations of one stack inside the window, of any size. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:64.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:66.
  */
 export class EveryTotalsColumns {
-  /** allocations, low 32 bits (schema line 65) */
+  /** allocations, low 32 bits (schema line 67) */
   readonly allocsLo: Uint32Array;
   /** High 32 bits of `allocs`. */
   readonly allocsHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 66) */
+  /** bytes requested, low 32 bits (schema line 68) */
   readonly allocBytesLo: Uint32Array;
   /** High 32 bits of `allocBytes`. */
   readonly allocBytesHi: Uint32Array;
@@ -630,7 +630,7 @@ export class EveryTotalsColumns {
 
 /**
  * Everything that the probe counted, over all stacks. Declared in
- * packages/probe-mallocgc/src/schema.ts:68.
+ * packages/probe-mallocgc/src/schema.ts:70.
  */
 export type Totals = {
   /** large objects made (schema line 41) */
@@ -641,13 +641,13 @@ export type Totals = {
   readonly allocBytes: number;
   /** bytes of the spans of the objects freed (schema line 44) */
   readonly freeBytes: number;
-  /** large objects freed that were made before the attach (schema line 70) */
+  /** large objects freed that were made before the attach (schema line 72) */
   readonly freedBeforeAttach: number;
-  /** allocations of any size inside the window (schema line 71) */
+  /** allocations of any size inside the window (schema line 73) */
   readonly every: number;
-  /** objects that the runtime sampled (schema line 72) */
+  /** objects that the runtime sampled (schema line 74) */
   readonly samples: number;
-  /** sampled objects freed, of those that the probe saw being sampled (schema line 73) */
+  /** sampled objects freed, of those that the probe saw being sampled (schema line 75) */
   readonly sampleFrees: number;
 };
 
@@ -668,7 +668,7 @@ export function decodeTotals(view: DataView, offset: number): Totals {
 
 /**
  * Everything that the probe counted, over all stacks. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:68.
+ * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:70.
  */
 export class TotalsCursor {
   /** Bytes that one takes. */
@@ -759,7 +759,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** large objects freed that were made before the attach; throws above 2^53 (schema line 70) */
+  /** large objects freed that were made before the attach; throws above 2^53 (schema line 72) */
   get freedBeforeAttach(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -779,7 +779,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** allocations of any size inside the window; throws above 2^53 (schema line 71) */
+  /** allocations of any size inside the window; throws above 2^53 (schema line 73) */
   get every(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -799,7 +799,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** objects that the runtime sampled; throws above 2^53 (schema line 72) */
+  /** objects that the runtime sampled; throws above 2^53 (schema line 74) */
   get samples(): number {
     return readU64(this.#view, this.#offset + 48);
   }
@@ -821,7 +821,7 @@ export class TotalsCursor {
 
   /**
    * sampled objects freed, of those that the probe saw being sampled; throws above 2^53
-   * (schema line 73)
+   * (schema line 75)
    */
   get sampleFrees(): number {
     return readU64(this.#view, this.#offset + 56);
@@ -853,7 +853,7 @@ export class TotalsCursor {
 
 /**
  * Everything that the probe counted, over all stacks. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:68.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:70.
  */
 export class TotalsColumns {
   /** large objects made, low 32 bits (schema line 41) */
@@ -872,21 +872,21 @@ export class TotalsColumns {
   readonly freeBytesLo: Uint32Array;
   /** High 32 bits of `freeBytes`. */
   readonly freeBytesHi: Uint32Array;
-  /** large objects freed that were made before the attach, low 32 bits (schema line 70) */
+  /** large objects freed that were made before the attach, low 32 bits (schema line 72) */
   readonly freedBeforeAttachLo: Uint32Array;
   /** High 32 bits of `freedBeforeAttach`. */
   readonly freedBeforeAttachHi: Uint32Array;
-  /** allocations of any size inside the window, low 32 bits (schema line 71) */
+  /** allocations of any size inside the window, low 32 bits (schema line 73) */
   readonly everyLo: Uint32Array;
   /** High 32 bits of `every`. */
   readonly everyHi: Uint32Array;
-  /** objects that the runtime sampled, low 32 bits (schema line 72) */
+  /** objects that the runtime sampled, low 32 bits (schema line 74) */
   readonly samplesLo: Uint32Array;
   /** High 32 bits of `samples`. */
   readonly samplesHi: Uint32Array;
   /**
    * sampled objects freed, of those that the probe saw being sampled, low 32 bits (schema line
-   * 73)
+   * 75)
    */
   readonly sampleFreesLo: Uint32Array;
   /** High 32 bits of `sampleFrees`. */
@@ -970,24 +970,24 @@ export class TotalsColumns {
 
 /**
  * The Go heap took a span for one large object. Declared in
- * packages/probe-mallocgc/src/schema.ts:77.
+ * packages/probe-mallocgc/src/schema.ts:79.
  */
 export type LargeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 78) */
+  /** first byte of the object (schema line 80) */
   readonly address: bigint;
-  /** bytes of its span: the request rounded up to pages of 8 KiB (schema line 79) */
+  /** bytes of its span: the request rounded up to pages of 8 KiB (schema line 81) */
   readonly sizeBytes: number;
-  /** the Go stack that made it (schema line 80) */
+  /** the Go stack that made it (schema line 82) */
   readonly stack: bigint;
-  /** goroutine that made it (schema line 81) */
+  /** goroutine that made it (schema line 83) */
   readonly goid: number;
-  /** command name of the current task (schema line 82) */
+  /** command name of the current task (schema line 84) */
   readonly comm: string;
-  /** thread that made it (schema line 83) */
+  /** thread that made it (schema line 85) */
   readonly tid: number;
-  /** the object holds no pointers (schema line 84) */
+  /** the object holds no pointers (schema line 86) */
   readonly pointerFree: boolean;
 };
 
@@ -1008,7 +1008,7 @@ export function decodeLarge(view: DataView, offset: number): LargeEvent {
 
 /**
  * The Go heap took a span for one large object. Read in place: valid while the memory behind the
- * view is. Declared in packages/probe-mallocgc/src/schema.ts:77.
+ * view is. Declared in packages/probe-mallocgc/src/schema.ts:79.
  */
 export class LargeCursor {
   /** Bytes that one takes. */
@@ -1036,7 +1036,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 78) */
+  /** first byte of the object; throws above 2^53 (schema line 80) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1058,7 +1058,7 @@ export class LargeCursor {
 
   /**
    * bytes of its span: the request rounded up to pages of 8 KiB; throws above 2^53 (schema
-   * line 79)
+   * line 81)
    */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -1079,7 +1079,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that made it; throws above 2^53 (schema line 80) */
+  /** the Go stack that made it; throws above 2^53 (schema line 82) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -1099,7 +1099,7 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that made it; throws above 2^53 (schema line 81) */
+  /** goroutine that made it; throws above 2^53 (schema line 83) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1119,17 +1119,17 @@ export class LargeCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** command name of the current task (schema line 82) */
+  /** command name of the current task (schema line 84) */
   get comm(): string {
     return readString(this.#view, this.#offset + 48, 16);
   }
 
-  /** thread that made it (schema line 83) */
+  /** thread that made it (schema line 85) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 64, true);
   }
 
-  /** the object holds no pointers (schema line 84) */
+  /** the object holds no pointers (schema line 86) */
   get pointerFree(): boolean {
     return this.#view.getUint8(this.#offset + 68) !== 0;
   }
@@ -1145,34 +1145,34 @@ export class LargeCursor {
 
 /**
  * The Go heap took a span for one large object. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-mallocgc/src/schema.ts:77.
+ * Declared in packages/probe-mallocgc/src/schema.ts:79.
  */
 export class LargeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 78) */
+  /** first byte of the object, low 32 bits (schema line 80) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span: the request rounded up to pages of 8 KiB, low 32 bits (schema line 79) */
+  /** bytes of its span: the request rounded up to pages of 8 KiB, low 32 bits (schema line 81) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low 32 bits (schema line 80) */
+  /** the Go stack that made it, low 32 bits (schema line 82) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that made it, low 32 bits (schema line 81) */
+  /** goroutine that made it, low 32 bits (schema line 83) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** command name of the current task; 16 bytes by row (schema line 82) */
+  /** command name of the current task; 16 bytes by row (schema line 84) */
   readonly comm: Uint8Array;
-  /** thread that made it (schema line 83) */
+  /** thread that made it (schema line 85) */
   readonly tid: Uint32Array;
-  /** the object holds no pointers (schema line 84) */
+  /** the object holds no pointers (schema line 86) */
   readonly pointerFree: Uint8Array;
   #rows = 0;
 
@@ -1225,7 +1225,7 @@ export class LargeColumns {
     this.#rows = 0;
   }
 
-  /** command name of the current task, of one row (schema line 82) */
+  /** command name of the current task, of one row (schema line 84) */
   commAt(row: number): string {
     checkIndex(row, this.#rows, 'comm');
     const view = new DataView(this.comm.buffer, row * 16, 16);
@@ -1276,16 +1276,16 @@ const largeCodec: EventCodec = {
 
 /**
  * The span of a large object went back to the Go heap. Declared in
- * packages/probe-mallocgc/src/schema.ts:86.
+ * packages/probe-mallocgc/src/schema.ts:88.
  */
 export type FreeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 87) */
+  /** first byte of the object (schema line 89) */
   readonly address: bigint;
-  /** bytes of its span (schema line 88) */
+  /** bytes of its span (schema line 90) */
   readonly sizeBytes: number;
-  /** thread that swept it (schema line 89) */
+  /** thread that swept it (schema line 91) */
   readonly tid: number;
 };
 
@@ -1302,7 +1302,7 @@ export function decodeFree(view: DataView, offset: number): FreeEvent {
 
 /**
  * The span of a large object went back to the Go heap. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:86.
+ * behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:88.
  */
 export class FreeCursor {
   /** Bytes that one takes. */
@@ -1330,7 +1330,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 87) */
+  /** first byte of the object; throws above 2^53 (schema line 89) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1350,7 +1350,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of its span; throws above 2^53 (schema line 88) */
+  /** bytes of its span; throws above 2^53 (schema line 90) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -1370,7 +1370,7 @@ export class FreeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that swept it (schema line 89) */
+  /** thread that swept it (schema line 91) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -1386,22 +1386,22 @@ export class FreeCursor {
 
 /**
  * The span of a large object went back to the Go heap. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:86.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:88.
  */
 export class FreeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 87) */
+  /** first byte of the object, low 32 bits (schema line 89) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its span, low 32 bits (schema line 88) */
+  /** bytes of its span, low 32 bits (schema line 90) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** thread that swept it (schema line 89) */
+  /** thread that swept it (schema line 91) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -1473,20 +1473,20 @@ const freeCodec: EventCodec = {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. Declared in
- * packages/probe-mallocgc/src/schema.ts:91.
+ * packages/probe-mallocgc/src/schema.ts:93.
  */
 export type EveryEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** bytes requested (schema line 92) */
+  /** bytes requested (schema line 94) */
   readonly sizeBytes: number;
-  /** runtime type of the object, 0 for memory without pointers (schema line 93) */
+  /** runtime type of the object, 0 for memory without pointers (schema line 95) */
   readonly type: bigint;
-  /** the Go stack that allocated (schema line 94) */
+  /** the Go stack that allocated (schema line 96) */
   readonly stack: bigint;
-  /** goroutine that allocated (schema line 95) */
+  /** goroutine that allocated (schema line 97) */
   readonly goid: number;
-  /** thread that allocated (schema line 96) */
+  /** thread that allocated (schema line 98) */
   readonly tid: number;
 };
 
@@ -1505,7 +1505,7 @@ export function decodeEvery(view: DataView, offset: number): EveryEvent {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:91.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:93.
  */
 export class EveryCursor {
   /** Bytes that one takes. */
@@ -1533,7 +1533,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** bytes requested; throws above 2^53 (schema line 92) */
+  /** bytes requested; throws above 2^53 (schema line 94) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1555,7 +1555,7 @@ export class EveryCursor {
 
   /**
    * runtime type of the object, 0 for memory without pointers; throws above 2^53 (schema line
-   * 93)
+   * 95)
    */
   get type(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -1576,7 +1576,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that allocated; throws above 2^53 (schema line 94) */
+  /** the Go stack that allocated; throws above 2^53 (schema line 96) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -1596,7 +1596,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that allocated; throws above 2^53 (schema line 95) */
+  /** goroutine that allocated; throws above 2^53 (schema line 97) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1616,7 +1616,7 @@ export class EveryCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** thread that allocated (schema line 96) */
+  /** thread that allocated (schema line 98) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
@@ -1632,30 +1632,30 @@ export class EveryCursor {
 
 /**
  * Any Go allocation inside the window that `windowMs` opened. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:91.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:93.
  */
 export class EveryColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** bytes requested, low 32 bits (schema line 92) */
+  /** bytes requested, low 32 bits (schema line 94) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** runtime type of the object, 0 for memory without pointers, low 32 bits (schema line 93) */
+  /** runtime type of the object, 0 for memory without pointers, low 32 bits (schema line 95) */
   readonly typeLo: Uint32Array;
   /** High 32 bits of `type`. */
   readonly typeHi: Uint32Array;
-  /** the Go stack that allocated, low 32 bits (schema line 94) */
+  /** the Go stack that allocated, low 32 bits (schema line 96) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that allocated, low 32 bits (schema line 95) */
+  /** goroutine that allocated, low 32 bits (schema line 97) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that allocated (schema line 96) */
+  /** thread that allocated (schema line 98) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -1744,20 +1744,20 @@ const everyCodec: EventCodec = {
 
 /**
  * The runtime's own sampling chose this object, of any size. Declared in
- * packages/probe-mallocgc/src/schema.ts:98.
+ * packages/probe-mallocgc/src/schema.ts:100.
  */
 export type SampleEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 99) */
+  /** first byte of the object (schema line 101) */
   readonly address: bigint;
-  /** bytes of its size class, or of its span (schema line 100) */
+  /** bytes of its size class, or of its span (schema line 102) */
   readonly sizeBytes: number;
-  /** the Go stack that made it (schema line 101) */
+  /** the Go stack that made it (schema line 103) */
   readonly stack: bigint;
-  /** goroutine that made it (schema line 102) */
+  /** goroutine that made it (schema line 104) */
   readonly goid: number;
-  /** thread that made it (schema line 103) */
+  /** thread that made it (schema line 105) */
   readonly tid: number;
 };
 
@@ -1776,7 +1776,7 @@ export function decodeSample(view: DataView, offset: number): SampleEvent {
 
 /**
  * The runtime's own sampling chose this object, of any size. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:98.
+ * memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:100.
  */
 export class SampleCursor {
   /** Bytes that one takes. */
@@ -1804,7 +1804,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 99) */
+  /** first byte of the object; throws above 2^53 (schema line 101) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -1824,7 +1824,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of its size class, or of its span; throws above 2^53 (schema line 100) */
+  /** bytes of its size class, or of its span; throws above 2^53 (schema line 102) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -1844,7 +1844,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that made it; throws above 2^53 (schema line 101) */
+  /** the Go stack that made it; throws above 2^53 (schema line 103) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -1864,7 +1864,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that made it; throws above 2^53 (schema line 102) */
+  /** goroutine that made it; throws above 2^53 (schema line 104) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -1884,7 +1884,7 @@ export class SampleCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** thread that made it (schema line 103) */
+  /** thread that made it (schema line 105) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
@@ -1900,30 +1900,30 @@ export class SampleCursor {
 
 /**
  * The runtime's own sampling chose this object, of any size. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:98.
+ * `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:100.
  */
 export class SampleColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 99) */
+  /** first byte of the object, low 32 bits (schema line 101) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its size class, or of its span, low 32 bits (schema line 100) */
+  /** bytes of its size class, or of its span, low 32 bits (schema line 102) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that made it, low 32 bits (schema line 101) */
+  /** the Go stack that made it, low 32 bits (schema line 103) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that made it, low 32 bits (schema line 102) */
+  /** goroutine that made it, low 32 bits (schema line 104) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that made it (schema line 103) */
+  /** thread that made it (schema line 105) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -2012,16 +2012,16 @@ const sampleCodec: EventCodec = {
 
 /**
  * A sampled object was found dead and swept. Declared in
- * packages/probe-mallocgc/src/schema.ts:105.
+ * packages/probe-mallocgc/src/schema.ts:107.
  */
 export type SampleFreeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the object (schema line 106) */
+  /** first byte of the object (schema line 108) */
   readonly address: bigint;
-  /** bytes of its size class (schema line 107) */
+  /** bytes of its size class (schema line 109) */
   readonly sizeBytes: number;
-  /** thread that swept it (schema line 108) */
+  /** thread that swept it (schema line 110) */
   readonly tid: number;
 };
 
@@ -2038,7 +2038,7 @@ export function decodeSampleFree(view: DataView, offset: number): SampleFreeEven
 
 /**
  * A sampled object was found dead and swept. Read in place: valid while the memory behind the
- * view is. Declared in packages/probe-mallocgc/src/schema.ts:105.
+ * view is. Declared in packages/probe-mallocgc/src/schema.ts:107.
  */
 export class SampleFreeCursor {
   /** Bytes that one takes. */
@@ -2066,7 +2066,7 @@ export class SampleFreeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the object; throws above 2^53 (schema line 106) */
+  /** first byte of the object; throws above 2^53 (schema line 108) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -2086,7 +2086,7 @@ export class SampleFreeCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of its size class; throws above 2^53 (schema line 107) */
+  /** bytes of its size class; throws above 2^53 (schema line 109) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -2106,7 +2106,7 @@ export class SampleFreeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that swept it (schema line 108) */
+  /** thread that swept it (schema line 110) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -2122,22 +2122,22 @@ export class SampleFreeCursor {
 
 /**
  * A sampled object was found dead and swept. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-mallocgc/src/schema.ts:105.
+ * Declared in packages/probe-mallocgc/src/schema.ts:107.
  */
 export class SampleFreeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the object, low 32 bits (schema line 106) */
+  /** first byte of the object, low 32 bits (schema line 108) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of its size class, low 32 bits (schema line 107) */
+  /** bytes of its size class, low 32 bits (schema line 109) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** thread that swept it (schema line 108) */
+  /** thread that swept it (schema line 110) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -2209,14 +2209,14 @@ const sampleFreeCodec: EventCodec = {
 
 /**
  * The garbage collector has marked everything and begins to sweep. Declared in
- * packages/probe-mallocgc/src/schema.ts:110.
+ * packages/probe-mallocgc/src/schema.ts:112.
  */
 export type GcCycleEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** its number, as in MemStats.NumGC; 0 where that is not known (schema line 111) */
+  /** its number, as in MemStats.NumGC; 0 where that is not known (schema line 113) */
   readonly cycle: number;
-  /** thread that ended the mark (schema line 112) */
+  /** thread that ended the mark (schema line 114) */
   readonly tid: number;
 };
 
@@ -2232,7 +2232,7 @@ export function decodeGcCycle(view: DataView, offset: number): GcCycleEvent {
 
 /**
  * The garbage collector has marked everything and begins to sweep. Read in place: valid while
- * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:110.
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:112.
  */
 export class GcCycleCursor {
   /** Bytes that one takes. */
@@ -2262,7 +2262,7 @@ export class GcCycleCursor {
 
   /**
    * its number, as in MemStats.NumGC; 0 where that is not known; throws above 2^53 (schema
-   * line 111)
+   * line 113)
    */
   get cycle(): number {
     return readU64(this.#view, this.#offset + 16);
@@ -2283,7 +2283,7 @@ export class GcCycleCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** thread that ended the mark (schema line 112) */
+  /** thread that ended the mark (schema line 114) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 24, true);
   }
@@ -2299,18 +2299,18 @@ export class GcCycleCursor {
 
 /**
  * The garbage collector has marked everything and begins to sweep. As columns: `rows` are
- * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:110.
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:112.
  */
 export class GcCycleColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** its number, as in MemStats.NumGC; 0 where that is not known, low 32 bits (schema line 111) */
+  /** its number, as in MemStats.NumGC; 0 where that is not known, low 32 bits (schema line 113) */
   readonly cycleLo: Uint32Array;
   /** High 32 bits of `cycle`. */
   readonly cycleHi: Uint32Array;
-  /** thread that ended the mark (schema line 112) */
+  /** thread that ended the mark (schema line 114) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -2381,20 +2381,20 @@ const gcCycleCodec: EventCodec = {
 
 /**
  * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). Declared in
- * packages/probe-mallocgc/src/schema.ts:114.
+ * packages/probe-mallocgc/src/schema.ts:116.
  */
 export type ArenaEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the chunk (schema line 115) */
+  /** first byte of the chunk (schema line 117) */
   readonly address: bigint;
-  /** bytes of the chunk (schema line 116) */
+  /** bytes of the chunk (schema line 118) */
   readonly sizeBytes: number;
-  /** the Go stack that needed it (schema line 117) */
+  /** the Go stack that needed it (schema line 119) */
   readonly stack: bigint;
-  /** goroutine that needed it (schema line 118) */
+  /** goroutine that needed it (schema line 120) */
   readonly goid: number;
-  /** thread that needed it (schema line 119) */
+  /** thread that needed it (schema line 121) */
   readonly tid: number;
 };
 
@@ -2413,7 +2413,7 @@ export function decodeArena(view: DataView, offset: number): ArenaEvent {
 
 /**
  * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). Read in place: valid while
- * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:114.
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:116.
  */
 export class ArenaCursor {
   /** Bytes that one takes. */
@@ -2441,7 +2441,7 @@ export class ArenaCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the chunk; throws above 2^53 (schema line 115) */
+  /** first byte of the chunk; throws above 2^53 (schema line 117) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -2461,7 +2461,7 @@ export class ArenaCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of the chunk; throws above 2^53 (schema line 116) */
+  /** bytes of the chunk; throws above 2^53 (schema line 118) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -2481,7 +2481,7 @@ export class ArenaCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** the Go stack that needed it; throws above 2^53 (schema line 117) */
+  /** the Go stack that needed it; throws above 2^53 (schema line 119) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -2501,7 +2501,7 @@ export class ArenaCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** goroutine that needed it; throws above 2^53 (schema line 118) */
+  /** goroutine that needed it; throws above 2^53 (schema line 120) */
   get goid(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -2521,7 +2521,7 @@ export class ArenaCursor {
     return this.#view.getBigUint64(this.#offset + 40, true);
   }
 
-  /** thread that needed it (schema line 119) */
+  /** thread that needed it (schema line 121) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 48, true);
   }
@@ -2537,30 +2537,30 @@ export class ArenaCursor {
 
 /**
  * A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas). As columns: `rows` are
- * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:114.
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:116.
  */
 export class ArenaColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the chunk, low 32 bits (schema line 115) */
+  /** first byte of the chunk, low 32 bits (schema line 117) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of the chunk, low 32 bits (schema line 116) */
+  /** bytes of the chunk, low 32 bits (schema line 118) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** the Go stack that needed it, low 32 bits (schema line 117) */
+  /** the Go stack that needed it, low 32 bits (schema line 119) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** goroutine that needed it, low 32 bits (schema line 118) */
+  /** goroutine that needed it, low 32 bits (schema line 120) */
   readonly goidLo: Uint32Array;
   /** High 32 bits of `goid`. */
   readonly goidHi: Uint32Array;
-  /** thread that needed it (schema line 119) */
+  /** thread that needed it (schema line 121) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -2644,16 +2644,16 @@ const arenaCodec: EventCodec = {
 
 /**
  * A chunk of a user arena was freed: touching it faults from now on. Declared in
- * packages/probe-mallocgc/src/schema.ts:121.
+ * packages/probe-mallocgc/src/schema.ts:123.
  */
 export type ArenaFreeEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** first byte of the chunk (schema line 122) */
+  /** first byte of the chunk (schema line 124) */
   readonly address: bigint;
-  /** bytes of the chunk (schema line 123) */
+  /** bytes of the chunk (schema line 125) */
   readonly sizeBytes: number;
-  /** thread that freed it (schema line 124) */
+  /** thread that freed it (schema line 126) */
   readonly tid: number;
 };
 
@@ -2670,7 +2670,7 @@ export function decodeArenaFree(view: DataView, offset: number): ArenaFreeEvent 
 
 /**
  * A chunk of a user arena was freed: touching it faults from now on. Read in place: valid while
- * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:121.
+ * the memory behind the view is. Declared in packages/probe-mallocgc/src/schema.ts:123.
  */
 export class ArenaFreeCursor {
   /** Bytes that one takes. */
@@ -2698,7 +2698,7 @@ export class ArenaFreeCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** first byte of the chunk; throws above 2^53 (schema line 122) */
+  /** first byte of the chunk; throws above 2^53 (schema line 124) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -2718,7 +2718,7 @@ export class ArenaFreeCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** bytes of the chunk; throws above 2^53 (schema line 123) */
+  /** bytes of the chunk; throws above 2^53 (schema line 125) */
   get sizeBytes(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -2738,7 +2738,7 @@ export class ArenaFreeCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that freed it (schema line 124) */
+  /** thread that freed it (schema line 126) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
@@ -2754,22 +2754,22 @@ export class ArenaFreeCursor {
 
 /**
  * A chunk of a user arena was freed: touching it faults from now on. As columns: `rows` are
- * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:121.
+ * filled, of `capacity`. Declared in packages/probe-mallocgc/src/schema.ts:123.
  */
 export class ArenaFreeColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** first byte of the chunk, low 32 bits (schema line 122) */
+  /** first byte of the chunk, low 32 bits (schema line 124) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
-  /** bytes of the chunk, low 32 bits (schema line 123) */
+  /** bytes of the chunk, low 32 bits (schema line 125) */
   readonly sizeBytesLo: Uint32Array;
   /** High 32 bits of `sizeBytes`. */
   readonly sizeBytesHi: Uint32Array;
-  /** thread that freed it (schema line 124) */
+  /** thread that freed it (schema line 126) */
   readonly tid: Uint32Array;
   #rows = 0;
 
@@ -2841,7 +2841,7 @@ const arenaFreeCodec: EventCodec = {
 
 /**
  * Aggregate: address → large object not freed yet. Declared in
- * packages/probe-mallocgc/src/schema.ts:128.
+ * packages/probe-mallocgc/src/schema.ts:130.
  */
 export const liveMap: MapCodec<bigint, Live> = {
   keyBytes: 8,
@@ -2855,7 +2855,7 @@ export const liveMap: MapCodec<bigint, Live> = {
 
 /**
  * Aggregate: stack → what it made and what of that was freed. Declared in
- * packages/probe-mallocgc/src/schema.ts:134.
+ * packages/probe-mallocgc/src/schema.ts:136.
  */
 export const byStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
@@ -2869,7 +2869,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
 
 /**
  * Aggregate: stack → all its allocations inside the window. Declared in
- * packages/probe-mallocgc/src/schema.ts:140.
+ * packages/probe-mallocgc/src/schema.ts:142.
  */
 export const everyByStackMap: MapCodec<bigint, EveryTotals> = {
   keyBytes: 8,
@@ -2883,7 +2883,7 @@ export const everyByStackMap: MapCodec<bigint, EveryTotals> = {
 
 /**
  * Aggregate: address → sampled object not freed yet. Declared in
- * packages/probe-mallocgc/src/schema.ts:146.
+ * packages/probe-mallocgc/src/schema.ts:148.
  */
 export const sampleLiveMap: MapCodec<bigint, Live> = {
   keyBytes: 8,
@@ -2897,7 +2897,7 @@ export const sampleLiveMap: MapCodec<bigint, Live> = {
 
 /**
  * Aggregate: stack → what was sampled there and what of that was freed. Declared in
- * packages/probe-mallocgc/src/schema.ts:152.
+ * packages/probe-mallocgc/src/schema.ts:154.
  */
 export const sampleByStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
@@ -2911,7 +2911,7 @@ export const sampleByStackMap: MapCodec<bigint, StackTotals> = {
 
 /**
  * Aggregate: one entry, everything counted. Declared in
- * packages/probe-mallocgc/src/schema.ts:158.
+ * packages/probe-mallocgc/src/schema.ts:160.
  */
 export const totalsMap: MapCodec<number, Totals> = {
   keyBytes: 4,
@@ -2925,7 +2925,7 @@ export const totalsMap: MapCodec<number, Totals> = {
 
 /**
  * One entry: when the first allocation of any size was seen, 0 before. Declared in
- * packages/probe-mallocgc/src/schema.ts:163.
+ * packages/probe-mallocgc/src/schema.ts:165.
  */
 export const windowMap: MapCodec<number, bigint> = {
   keyBytes: 4,

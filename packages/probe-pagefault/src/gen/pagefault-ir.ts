@@ -10,6 +10,10 @@ export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
   about: 'Page faults of a process in its own memory: which page, by what code, touched for what',
+  verifierBudget: {
+    instructions: 250000,
+    states: 6000,
+  },
   types: [
     {
       kind: 'enum',
@@ -40,7 +44,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 50,
+        line: 52,
       },
     },
     {
@@ -122,7 +126,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 58,
+            line: 60,
           },
         },
         {
@@ -137,13 +141,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 59,
+            line: 61,
           },
         },
       ],
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 56,
+        line: 58,
       },
     },
     {
@@ -165,7 +169,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 62,
+            line: 64,
           },
         },
         {
@@ -180,7 +184,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 63,
+            line: 65,
           },
         },
         {
@@ -195,7 +199,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 64,
+            line: 66,
           },
         },
         {
@@ -210,7 +214,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 65,
+            line: 67,
           },
         },
         {
@@ -225,7 +229,7 @@ export const ir: ProbeIr = {
           sizeBytes: 4,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 66,
+            line: 68,
           },
         },
         {
@@ -239,7 +243,7 @@ export const ir: ProbeIr = {
           sizeBytes: 1,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 67,
+            line: 69,
           },
         },
         {
@@ -256,7 +260,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 61,
+        line: 63,
       },
     },
     {
@@ -338,7 +342,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 71,
+            line: 73,
           },
         },
         {
@@ -353,7 +357,7 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 72,
+            line: 74,
           },
         },
         {
@@ -368,13 +372,13 @@ export const ir: ProbeIr = {
           sizeBytes: 8,
           source: {
             file: 'packages/probe-pagefault/src/schema.ts',
-            line: 73,
+            line: 75,
           },
         },
       ],
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 69,
+        line: 71,
       },
     },
   ],
@@ -412,7 +416,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-pagefault/src/schema.ts',
-              line: 78,
+              line: 80,
             },
           },
           {
@@ -427,7 +431,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-pagefault/src/schema.ts',
-              line: 79,
+              line: 81,
             },
           },
           {
@@ -442,7 +446,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-pagefault/src/schema.ts',
-              line: 80,
+              line: 82,
             },
           },
           {
@@ -456,7 +460,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-pagefault/src/schema.ts',
-              line: 81,
+              line: 83,
             },
           },
           {
@@ -473,12 +477,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-pagefault/src/schema.ts',
-          line: 77,
+          line: 79,
         },
       },
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 77,
+        line: 79,
       },
     },
   ],
@@ -501,7 +505,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 85,
+        line: 87,
       },
     },
     {
@@ -522,7 +526,7 @@ export const ir: ProbeIr = {
       },
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 91,
+        line: 93,
       },
     },
     {
@@ -541,7 +545,7 @@ export const ir: ProbeIr = {
       maxEntries: 1,
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 97,
+        line: 99,
       },
     },
     {
@@ -561,7 +565,7 @@ export const ir: ProbeIr = {
       maxEntries: 4096,
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 102,
+        line: 104,
       },
     },
   ],
@@ -574,7 +578,7 @@ export const ir: ProbeIr = {
       default: 8192,
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 110,
+        line: 112,
       },
     },
     {
@@ -585,7 +589,7 @@ export const ir: ProbeIr = {
       default: 131072,
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 111,
+        line: 113,
       },
     },
     {
@@ -596,7 +600,7 @@ export const ir: ProbeIr = {
       default: 4096,
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 112,
+        line: 114,
       },
     },
   ],
@@ -650,7 +654,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-pagefault/src/schema.ts',
-        line: 115,
+        line: 117,
       },
     },
   ],
@@ -694,7 +698,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-pagefault/src/schema.ts',
-          line: 110,
+          line: 112,
         },
       },
       {
@@ -709,7 +713,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-pagefault/src/schema.ts',
-          line: 111,
+          line: 113,
         },
       },
       {
@@ -724,7 +728,7 @@ export const ir: ProbeIr = {
         sizeBytes: 4,
         source: {
           file: 'packages/probe-pagefault/src/schema.ts',
-          line: 112,
+          line: 114,
         },
       },
       {
@@ -741,7 +745,7 @@ export const ir: ProbeIr = {
     ],
     source: {
       file: 'packages/probe-pagefault/src/schema.ts',
-      line: 109,
+      line: 111,
     },
   },
   hash: '5c61f6076c67544482818101d44283c8',

@@ -65,7 +65,7 @@ enum pagefault_event {
 
 /*
  * What the faulting instruction wanted.
- * packages/probe-pagefault/src/schema.ts:50
+ * packages/probe-pagefault/src/schema.ts:52
  */
 enum pagefault_access {
 	PAGEFAULT_ACCESS_UNKNOWN = 0, /* the way in which faults are seen does not tell */
@@ -76,7 +76,7 @@ enum pagefault_access {
 
 /*
  * Faults of one stack since the attach.
- * packages/probe-pagefault/src/schema.ts:56
+ * packages/probe-pagefault/src/schema.ts:58
  */
 struct pagefault_stack_totals {
 	/* page faults (schema.ts:32) */
@@ -87,9 +87,9 @@ struct pagefault_stack_totals {
 	__u64 writes;
 	/* of these, by fetching an instruction (schema.ts:35) */
 	__u64 instructions;
-	/* first fault (schema.ts:58) */
+	/* first fault (schema.ts:60) */
 	__u64 first_ns;
-	/* latest fault (schema.ts:59) */
+	/* latest fault (schema.ts:61) */
 	__u64 last_ns;
 };
 SONDE_ASSERT_SIZE(struct pagefault_stack_totals, 48);
@@ -102,20 +102,20 @@ SONDE_ASSERT_FIELD(struct pagefault_stack_totals, last_ns, 40, 8);
 
 /*
  * The latest fault on a page: what put the present content there.
- * packages/probe-pagefault/src/schema.ts:61
+ * packages/probe-pagefault/src/schema.ts:63
  */
 struct pagefault_touch {
-	/* first fault on this page since the attach (schema.ts:62) */
+	/* first fault on this page since the attach (schema.ts:64) */
 	__u64 first_ns;
-	/* latest fault on this page (schema.ts:63) */
+	/* latest fault on this page (schema.ts:65) */
 	__u64 last_ns;
-	/* the stack of the latest fault (schema.ts:64) */
+	/* the stack of the latest fault (schema.ts:66) */
 	__u64 stack;
-	/* faults on this page (schema.ts:65) */
+	/* faults on this page (schema.ts:67) */
 	__u64 faults;
-	/* thread of the latest fault (schema.ts:66) */
+	/* thread of the latest fault (schema.ts:68) */
 	__u32 tid;
-	/* kind of the latest fault (schema.ts:67) */
+	/* kind of the latest fault (schema.ts:69) */
 	__u8 access;
 	__u8 pad0[3];
 };
@@ -130,7 +130,7 @@ SONDE_ASSERT_FIELD(struct pagefault_touch, pad0, 37, 3);
 
 /*
  * Everything that the probe counted, over all stacks.
- * packages/probe-pagefault/src/schema.ts:69
+ * packages/probe-pagefault/src/schema.ts:71
  */
 struct pagefault_totals {
 	/* page faults (schema.ts:32) */
@@ -141,11 +141,11 @@ struct pagefault_totals {
 	__u64 writes;
 	/* of these, by fetching an instruction (schema.ts:35) */
 	__u64 instructions;
-	/* entries made in `pages`; those above its size were dropped again (schema.ts:71) */
+	/* entries made in `pages`; those above its size were dropped again (schema.ts:73) */
 	__u64 pages;
-	/* repeats of a fault that was already counted (schema.ts:72) */
+	/* repeats of a fault that was already counted (schema.ts:74) */
 	__u64 retries;
-	/* faults that the process caused in the memory of another (schema.ts:73) */
+	/* faults that the process caused in the memory of another (schema.ts:75) */
 	__u64 foreign;
 };
 SONDE_ASSERT_SIZE(struct pagefault_totals, 56);
@@ -159,18 +159,18 @@ SONDE_ASSERT_FIELD(struct pagefault_totals, foreign, 48, 8);
 
 /*
  * A page of the process was touched for the first time, or again.
- * packages/probe-pagefault/src/schema.ts:77
+ * packages/probe-pagefault/src/schema.ts:79
  */
 struct pagefault_fault {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* the address that was touched (schema.ts:78) */
+	/* the address that was touched (schema.ts:80) */
 	__u64 address;
-	/* the stack that touched it; its first address is the instruction itself (schema.ts:79) */
+	/* the stack that touched it; its first address is the instruction itself (schema.ts:81) */
 	__u64 stack;
-	/* thread that touched it (schema.ts:80) */
+	/* thread that touched it (schema.ts:82) */
 	__u32 tid;
-	/* read, write or instruction fetch (schema.ts:81) */
+	/* read, write or instruction fetch (schema.ts:83) */
 	__u8 access;
 	__u8 pad0[3];
 };
@@ -184,18 +184,18 @@ SONDE_ASSERT_FIELD(struct pagefault_fault, pad0, 37, 3);
 
 /*
  * Everything that the loader sets before the programs are verified.
- * packages/probe-pagefault/src/schema.ts:109
+ * packages/probe-pagefault/src/schema.ts:111
  */
 struct pagefault_config {
 	/* hash of the schema; the loader refuses another decoder */
 	__u8 schema_hash[16];
 	/* the traced process */
 	struct sonde_target target;
-	/* most different stacks (schema.ts:110) */
+	/* most different stacks (schema.ts:112) */
 	__u32 max_stacks;
-	/* most pages remembered (schema.ts:111) */
+	/* most pages remembered (schema.ts:113) */
 	__u32 max_pages;
-	/* size of a page of the process (schema.ts:112) */
+	/* size of a page of the process (schema.ts:114) */
 	__u32 page_bytes;
 	/* how the probe reports: 0 stream, 1 aggregate */
 	__u32 mode;
@@ -228,7 +228,7 @@ const volatile struct pagefault_config config SEC(".rodata.sonde") = {
 /*
  * aggregate: stack → its faults
  * Sized by parameter max_stacks at load.
- * packages/probe-pagefault/src/schema.ts:85
+ * packages/probe-pagefault/src/schema.ts:87
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -240,7 +240,7 @@ struct {
 /*
  * aggregate: address of a page → who touched it; the least recent is dropped
  * Sized by parameter max_pages at load.
- * packages/probe-pagefault/src/schema.ts:91
+ * packages/probe-pagefault/src/schema.ts:93
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -251,7 +251,7 @@ struct {
 
 /*
  * aggregate: one entry, everything counted
- * packages/probe-pagefault/src/schema.ts:97
+ * packages/probe-pagefault/src/schema.ts:99
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -262,7 +262,7 @@ struct {
 
 /*
  * kernel thread id → address of its latest fault, to know a repeat
- * packages/probe-pagefault/src/schema.ts:102
+ * packages/probe-pagefault/src/schema.ts:104
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -20,7 +20,7 @@ import {
   readU64,
 } from '@sonde/core/decode';
 
-/** What the faulting instruction wanted. Declared in packages/probe-pagefault/src/schema.ts:50. */
+/** What the faulting instruction wanted. Declared in packages/probe-pagefault/src/schema.ts:52. */
 export const Access = {
   /** the way in which faults are seen does not tell */
   unknown: 0,
@@ -42,7 +42,7 @@ export function accessName(value: number): Access {
   return enumName(accessNames, value, 'pagefault access');
 }
 
-/** Faults of one stack since the attach. Declared in packages/probe-pagefault/src/schema.ts:56. */
+/** Faults of one stack since the attach. Declared in packages/probe-pagefault/src/schema.ts:58. */
 export type StackTotals = {
   /** page faults (schema line 32) */
   readonly faults: number;
@@ -52,9 +52,9 @@ export type StackTotals = {
   readonly writes: number;
   /** of these, by fetching an instruction (schema line 35) */
   readonly instructions: number;
-  /** first fault (schema line 58) */
+  /** first fault (schema line 60) */
   readonly firstNs: bigint;
-  /** latest fault (schema line 59) */
+  /** latest fault (schema line 61) */
   readonly lastNs: bigint;
 };
 
@@ -73,7 +73,7 @@ export function decodeStackTotals(view: DataView, offset: number): StackTotals {
 
 /**
  * Faults of one stack since the attach. Read in place: valid while the memory behind the view
- * is. Declared in packages/probe-pagefault/src/schema.ts:56.
+ * is. Declared in packages/probe-pagefault/src/schema.ts:58.
  */
 export class StackTotalsCursor {
   /** Bytes that one takes. */
@@ -161,7 +161,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** first fault; throws above 2^53 (schema line 58) */
+  /** first fault; throws above 2^53 (schema line 60) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -181,7 +181,7 @@ export class StackTotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** latest fault; throws above 2^53 (schema line 59) */
+  /** latest fault; throws above 2^53 (schema line 61) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -212,7 +212,7 @@ export class StackTotalsCursor {
 
 /**
  * Faults of one stack since the attach. As columns: `rows` are filled, of `capacity`. Declared
- * in packages/probe-pagefault/src/schema.ts:56.
+ * in packages/probe-pagefault/src/schema.ts:58.
  */
 export class StackTotalsColumns {
   /** page faults, low 32 bits (schema line 32) */
@@ -231,11 +231,11 @@ export class StackTotalsColumns {
   readonly instructionsLo: Uint32Array;
   /** High 32 bits of `instructions`. */
   readonly instructionsHi: Uint32Array;
-  /** first fault, low 32 bits (schema line 58) */
+  /** first fault, low 32 bits (schema line 60) */
   readonly firstNsLo: Uint32Array;
   /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest fault, low 32 bits (schema line 59) */
+  /** latest fault, low 32 bits (schema line 61) */
   readonly lastNsLo: Uint32Array;
   /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
@@ -303,20 +303,20 @@ export class StackTotalsColumns {
 
 /**
  * The latest fault on a page: what put the present content there. Declared in
- * packages/probe-pagefault/src/schema.ts:61.
+ * packages/probe-pagefault/src/schema.ts:63.
  */
 export type Touch = {
-  /** first fault on this page since the attach (schema line 62) */
+  /** first fault on this page since the attach (schema line 64) */
   readonly firstNs: bigint;
-  /** latest fault on this page (schema line 63) */
+  /** latest fault on this page (schema line 65) */
   readonly lastNs: bigint;
-  /** the stack of the latest fault (schema line 64) */
+  /** the stack of the latest fault (schema line 66) */
   readonly stack: bigint;
-  /** faults on this page (schema line 65) */
+  /** faults on this page (schema line 67) */
   readonly faults: number;
-  /** thread of the latest fault (schema line 66) */
+  /** thread of the latest fault (schema line 68) */
   readonly tid: number;
-  /** kind of the latest fault (schema line 67) */
+  /** kind of the latest fault (schema line 69) */
   readonly access: Access;
 };
 
@@ -335,7 +335,7 @@ export function decodeTouch(view: DataView, offset: number): Touch {
 
 /**
  * The latest fault on a page: what put the present content there. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-pagefault/src/schema.ts:61.
+ * memory behind the view is. Declared in packages/probe-pagefault/src/schema.ts:63.
  */
 export class TouchCursor {
   /** Bytes that one takes. */
@@ -343,7 +343,7 @@ export class TouchCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #offset = 0;
 
-  /** first fault on this page since the attach; throws above 2^53 (schema line 62) */
+  /** first fault on this page since the attach; throws above 2^53 (schema line 64) */
   get firstNs(): number {
     return readU64(this.#view, this.#offset);
   }
@@ -363,7 +363,7 @@ export class TouchCursor {
     return this.#view.getBigUint64(this.#offset, true);
   }
 
-  /** latest fault on this page; throws above 2^53 (schema line 63) */
+  /** latest fault on this page; throws above 2^53 (schema line 65) */
   get lastNs(): number {
     return readU64(this.#view, this.#offset + 8);
   }
@@ -383,7 +383,7 @@ export class TouchCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** the stack of the latest fault; throws above 2^53 (schema line 64) */
+  /** the stack of the latest fault; throws above 2^53 (schema line 66) */
   get stack(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -403,7 +403,7 @@ export class TouchCursor {
     return this.#view.getBigUint64(this.#offset + 16, true);
   }
 
-  /** faults on this page; throws above 2^53 (schema line 65) */
+  /** faults on this page; throws above 2^53 (schema line 67) */
   get faults(): number {
     return readU64(this.#view, this.#offset + 24);
   }
@@ -423,12 +423,12 @@ export class TouchCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread of the latest fault (schema line 66) */
+  /** thread of the latest fault (schema line 68) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** kind of the latest fault, as a number of Access (schema line 67) */
+  /** kind of the latest fault, as a number of Access (schema line 69) */
   get access(): number {
     return this.#view.getUint8(this.#offset + 36);
   }
@@ -449,28 +449,28 @@ export class TouchCursor {
 
 /**
  * The latest fault on a page: what put the present content there. As columns: `rows` are filled,
- * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:61.
+ * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:63.
  */
 export class TouchColumns {
-  /** first fault on this page since the attach, low 32 bits (schema line 62) */
+  /** first fault on this page since the attach, low 32 bits (schema line 64) */
   readonly firstNsLo: Uint32Array;
   /** High 32 bits of `firstNs`. */
   readonly firstNsHi: Uint32Array;
-  /** latest fault on this page, low 32 bits (schema line 63) */
+  /** latest fault on this page, low 32 bits (schema line 65) */
   readonly lastNsLo: Uint32Array;
   /** High 32 bits of `lastNs`. */
   readonly lastNsHi: Uint32Array;
-  /** the stack of the latest fault, low 32 bits (schema line 64) */
+  /** the stack of the latest fault, low 32 bits (schema line 66) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** faults on this page, low 32 bits (schema line 65) */
+  /** faults on this page, low 32 bits (schema line 67) */
   readonly faultsLo: Uint32Array;
   /** High 32 bits of `faults`. */
   readonly faultsHi: Uint32Array;
-  /** thread of the latest fault (schema line 66) */
+  /** thread of the latest fault (schema line 68) */
   readonly tid: Uint32Array;
-  /** kind of the latest fault (schema line 67) */
+  /** kind of the latest fault (schema line 69) */
   readonly access: Uint8Array;
   #rows = 0;
 
@@ -532,7 +532,7 @@ export class TouchColumns {
 
 /**
  * Everything that the probe counted, over all stacks. Declared in
- * packages/probe-pagefault/src/schema.ts:69.
+ * packages/probe-pagefault/src/schema.ts:71.
  */
 export type Totals = {
   /** page faults (schema line 32) */
@@ -543,11 +543,11 @@ export type Totals = {
   readonly writes: number;
   /** of these, by fetching an instruction (schema line 35) */
   readonly instructions: number;
-  /** entries made in `pages`; those above its size were dropped again (schema line 71) */
+  /** entries made in `pages`; those above its size were dropped again (schema line 73) */
   readonly pages: number;
-  /** repeats of a fault that was already counted (schema line 72) */
+  /** repeats of a fault that was already counted (schema line 74) */
   readonly retries: number;
-  /** faults that the process caused in the memory of another (schema line 73) */
+  /** faults that the process caused in the memory of another (schema line 75) */
   readonly foreign: number;
 };
 
@@ -567,7 +567,7 @@ export function decodeTotals(view: DataView, offset: number): Totals {
 
 /**
  * Everything that the probe counted, over all stacks. Read in place: valid while the memory
- * behind the view is. Declared in packages/probe-pagefault/src/schema.ts:69.
+ * behind the view is. Declared in packages/probe-pagefault/src/schema.ts:71.
  */
 export class TotalsCursor {
   /** Bytes that one takes. */
@@ -657,7 +657,7 @@ export class TotalsCursor {
 
   /**
    * entries made in `pages`; those above its size were dropped again; throws above 2^53
-   * (schema line 71)
+   * (schema line 73)
    */
   get pages(): number {
     return readU64(this.#view, this.#offset + 32);
@@ -678,7 +678,7 @@ export class TotalsCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** repeats of a fault that was already counted; throws above 2^53 (schema line 72) */
+  /** repeats of a fault that was already counted; throws above 2^53 (schema line 74) */
   get retries(): number {
     return readU64(this.#view, this.#offset + 40);
   }
@@ -700,7 +700,7 @@ export class TotalsCursor {
 
   /**
    * faults that the process caused in the memory of another; throws above 2^53 (schema line
-   * 73)
+   * 75)
    */
   get foreign(): number {
     return readU64(this.#view, this.#offset + 48);
@@ -732,7 +732,7 @@ export class TotalsCursor {
 
 /**
  * Everything that the probe counted, over all stacks. As columns: `rows` are filled, of
- * `capacity`. Declared in packages/probe-pagefault/src/schema.ts:69.
+ * `capacity`. Declared in packages/probe-pagefault/src/schema.ts:71.
  */
 export class TotalsColumns {
   /** page faults, low 32 bits (schema line 32) */
@@ -753,16 +753,16 @@ export class TotalsColumns {
   readonly instructionsHi: Uint32Array;
   /**
    * entries made in `pages`; those above its size were dropped again, low 32 bits (schema line
-   * 71)
+   * 73)
    */
   readonly pagesLo: Uint32Array;
   /** High 32 bits of `pages`. */
   readonly pagesHi: Uint32Array;
-  /** repeats of a fault that was already counted, low 32 bits (schema line 72) */
+  /** repeats of a fault that was already counted, low 32 bits (schema line 74) */
   readonly retriesLo: Uint32Array;
   /** High 32 bits of `retries`. */
   readonly retriesHi: Uint32Array;
-  /** faults that the process caused in the memory of another, low 32 bits (schema line 73) */
+  /** faults that the process caused in the memory of another, low 32 bits (schema line 75) */
   readonly foreignLo: Uint32Array;
   /** High 32 bits of `foreign`. */
   readonly foreignHi: Uint32Array;
@@ -835,18 +835,18 @@ export class TotalsColumns {
 
 /**
  * A page of the process was touched for the first time, or again. Declared in
- * packages/probe-pagefault/src/schema.ts:77.
+ * packages/probe-pagefault/src/schema.ts:79.
  */
 export type FaultEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** the address that was touched (schema line 78) */
+  /** the address that was touched (schema line 80) */
   readonly address: bigint;
-  /** the stack that touched it; its first address is the instruction itself (schema line 79) */
+  /** the stack that touched it; its first address is the instruction itself (schema line 81) */
   readonly stack: bigint;
-  /** thread that touched it (schema line 80) */
+  /** thread that touched it (schema line 82) */
   readonly tid: number;
-  /** read, write or instruction fetch (schema line 81) */
+  /** read, write or instruction fetch (schema line 83) */
   readonly access: Access;
 };
 
@@ -864,7 +864,7 @@ export function decodeFault(view: DataView, offset: number): FaultEvent {
 
 /**
  * A page of the process was touched for the first time, or again. Read in place: valid while the
- * memory behind the view is. Declared in packages/probe-pagefault/src/schema.ts:77.
+ * memory behind the view is. Declared in packages/probe-pagefault/src/schema.ts:79.
  */
 export class FaultCursor {
   /** Bytes that one takes. */
@@ -892,7 +892,7 @@ export class FaultCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** the address that was touched; throws above 2^53 (schema line 78) */
+  /** the address that was touched; throws above 2^53 (schema line 80) */
   get address(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -914,7 +914,7 @@ export class FaultCursor {
 
   /**
    * the stack that touched it; its first address is the instruction itself; throws above 2^53
-   * (schema line 79)
+   * (schema line 81)
    */
   get stack(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -935,12 +935,12 @@ export class FaultCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** thread that touched it (schema line 80) */
+  /** thread that touched it (schema line 82) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 32, true);
   }
 
-  /** read, write or instruction fetch, as a number of Access (schema line 81) */
+  /** read, write or instruction fetch, as a number of Access (schema line 83) */
   get access(): number {
     return this.#view.getUint8(this.#offset + 36);
   }
@@ -961,27 +961,27 @@ export class FaultCursor {
 
 /**
  * A page of the process was touched for the first time, or again. As columns: `rows` are filled,
- * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:77.
+ * of `capacity`. Declared in packages/probe-pagefault/src/schema.ts:79.
  */
 export class FaultColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** the address that was touched, low 32 bits (schema line 78) */
+  /** the address that was touched, low 32 bits (schema line 80) */
   readonly addressLo: Uint32Array;
   /** High 32 bits of `address`. */
   readonly addressHi: Uint32Array;
   /**
    * the stack that touched it; its first address is the instruction itself, low 32 bits
-   * (schema line 79)
+   * (schema line 81)
    */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** thread that touched it (schema line 80) */
+  /** thread that touched it (schema line 82) */
   readonly tid: Uint32Array;
-  /** read, write or instruction fetch (schema line 81) */
+  /** read, write or instruction fetch (schema line 83) */
   readonly access: Uint8Array;
   #rows = 0;
 
@@ -1060,7 +1060,7 @@ const faultCodec: EventCodec = {
   ],
 };
 
-/** Aggregate: stack → its faults. Declared in packages/probe-pagefault/src/schema.ts:85. */
+/** Aggregate: stack → its faults. Declared in packages/probe-pagefault/src/schema.ts:87. */
 export const byStackMap: MapCodec<bigint, StackTotals> = {
   keyBytes: 8,
   valueBytes: 48,
@@ -1073,7 +1073,7 @@ export const byStackMap: MapCodec<bigint, StackTotals> = {
 
 /**
  * Aggregate: address of a page → who touched it; the least recent is dropped. Declared in
- * packages/probe-pagefault/src/schema.ts:91.
+ * packages/probe-pagefault/src/schema.ts:93.
  */
 export const pagesMap: MapCodec<bigint, Touch> = {
   keyBytes: 8,
@@ -1087,7 +1087,7 @@ export const pagesMap: MapCodec<bigint, Touch> = {
 
 /**
  * Aggregate: one entry, everything counted. Declared in
- * packages/probe-pagefault/src/schema.ts:97.
+ * packages/probe-pagefault/src/schema.ts:99.
  */
 export const totalsMap: MapCodec<number, Totals> = {
   keyBytes: 4,
@@ -1101,7 +1101,7 @@ export const totalsMap: MapCodec<number, Totals> = {
 
 /**
  * Kernel thread id → address of its latest fault, to know a repeat. Declared in
- * packages/probe-pagefault/src/schema.ts:102.
+ * packages/probe-pagefault/src/schema.ts:104.
  */
 export const lastFaultsMap: MapCodec<number, number> = {
   keyBytes: 4,
