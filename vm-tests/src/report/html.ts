@@ -191,6 +191,17 @@ function reasonList(cells: readonly CellResult[]): string {
   return `<details open><summary>${summary}</summary>${list}</details>`;
 }
 
+/** Whether all tests of the probe passed, which says more than its attach points. */
+const TESTS_ROW: Row = {
+  head: '<b>all tests</b>',
+  plain: 'all tests',
+  of: result => ({
+    state: result.ok ? 'seen' : 'failed',
+    text: result.ok ? 'pass' : 'fail',
+    evidence: [...result.reasons, ...origin(result)],
+  }),
+};
+
 function alternativeRows(cells: readonly CellResult[]): Row[] {
   const keys = unique(cells.flatMap(c => c.alternatives.map(a => `${a.point}\n${a.name}`)));
   return keys.map(key => {
@@ -237,7 +248,7 @@ function probeSection(
   const attach = ['Ways to attach', 'point, way'] as const;
   return [
     `<section data-probe="${name}"><h2 id="${name}">${name}</h2>`,
-    table(report, cells, attach, alternativeRows(cells)),
+    table(report, cells, attach, [TESTS_ROW, ...alternativeRows(cells)]),
     reasonList(cells),
     table(report, cells, ['Programs by every Go release', 'release'], releases),
     table(report, cells, [work, 'program'], programRows(cells)),
@@ -248,6 +259,7 @@ function probeSection(
 function counts(report: Compatibility): string {
   const all = report.probes.flatMap(probe => probe.cells);
   const states = all.flatMap(cell => [
+    ...(cell.ok ? [] : (['failed'] as const)),
     ...cell.alternatives.map(each => each.state),
     ...cell.releases.map(each => each.state),
   ]);
