@@ -21,7 +21,8 @@ code{font:13px ui-monospace,"DejaVu Sans Mono",monospace}
 .counts{display:flex;flex-wrap:wrap;gap:.6rem;list-style:none;padding:0;margin:.8rem 0}
 .counts li{border:1px solid var(--line);border-radius:.5rem;padding:.4rem .8rem;
 background:var(--card)}
-.counts .mark{margin-right:.4rem}.counts b{font-size:1.15rem;font-variant-numeric:tabular-nums}
+.counts .mark{margin-right:.4rem}
+.counts b{font-size:1.15rem;font-variant-numeric:tabular-nums}
 .filters{position:sticky;top:0;z-index:3;display:flex;flex-wrap:wrap;gap:.5rem 1rem;
 align-items:center;padding:.7rem 0;background:var(--bg);border-bottom:1px solid var(--line)}
 .filters label{font-size:.85rem;color:var(--soft)}
@@ -36,12 +37,15 @@ thead th{background:var(--head);font-weight:600;border-top:1px solid var(--line)
 th,td{border-bottom:1px solid var(--line);border-left:1px solid var(--line);text-align:center;
 padding:0;height:1.9rem;white-space:nowrap}
 tbody tr:last-child>*{border-bottom:0}
-th[scope=row],thead tr:first-child th:first-child{text-align:left;padding:.1rem .7rem;border-left:0;
-position:sticky;left:0;background:var(--card);font-weight:400;z-index:1}
+th[scope=row],thead tr:first-child th:first-child{
+text-align:left;padding:.1rem .7rem;border-left:0;
+position:sticky;left:0;background:var(--card);
+font-weight:400;z-index:1}
 thead tr:first-child th:first-child{background:var(--head);font-weight:600}
 thead th{padding:.1rem .5rem}
 .point{color:var(--soft)}.point::after{content:" ›"}
-td button{all:unset;box-sizing:border-box;display:flex;gap:.35rem;align-items:center;justify-content:center;
+td button{all:unset;box-sizing:border-box;display:flex;
+gap:.35rem;align-items:center;justify-content:center;
 width:100%;min-height:1.9rem;padding:0 .5rem;cursor:help;font-variant-numeric:tabular-nums}
 td button:focus-visible,select:focus-visible,.filters button:focus-visible,
 .scroll:focus-visible,summary:focus-visible{outline:2px solid var(--focus);outline-offset:-2px}
