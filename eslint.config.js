@@ -24,6 +24,7 @@ const PROJECTS = {
   'room:tool': ['room:core', 'room:tool'],
   'room:vm': ['room:core', 'room:tool'],
   'room:watch': ['room:core', 'room:tool', 'room:vm'],
+  'room:seeded': ['room:core', 'room:vm'],
 };
 
 /**

@@ -48,6 +48,10 @@ async function makeSuite(): Promise<void> {
   rmSync(SUITE, { recursive: true, force: true });
   mkdirSync(SUITE, { recursive: true });
   for (const name of SOURCES) cpSync(join(PROJECT, name), join(SUITE, name), { recursive: true });
+  // Only the copy says that it is a probe: `sonde probes` must not offer a broken one to anybody.
+  const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as object;
+  const asProbe = { ...manifest, sonde: { probe: './dist/probe.js' } };
+  writeFileSync(join(SUITE, 'package.json'), `${JSON.stringify(asProbe, null, 2)}\n`);
   cpSync(join(PROJECT, 'dist'), join(SUITE, 'dist'), { recursive: true });
   copyFileSync(join(SUITE, 'dist/faults.kernel.js'), join(SUITE, 'dist/faults.kernel.test.js'));
   rmSync(join(SUITE, 'dist/bpf'), { recursive: true, force: true });
