@@ -19,6 +19,7 @@ import type {
   EventHandler,
   LossCounts,
   Losses,
+  ReadStack,
   Session,
   SessionEnd,
   SessionOptions,
@@ -26,7 +27,7 @@ import type {
   TracingCost,
   UnwindCounts,
 } from './session/session-types.js';
-import { type ReadStack, StackReader } from './session/stack-reader.js';
+import { StackReader } from './session/stack-reader.js';
 import { startProbe } from './session/start-probe.js';
 import { isUnwindable, WholeStacks } from './session/whole-stacks.js';
 import { openTarget, type Target } from './target/index.js';

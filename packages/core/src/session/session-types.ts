@@ -8,7 +8,6 @@ import type { MapRows } from '../libbpf/index.js';
 import type { AttachIr, AttachPointIr } from '../schema/index.js';
 import type { AttachLocation, Target, TargetInfo } from '../target/index.js';
 import type { CostClass } from './calibration.js';
-import type { ReadStack } from './stack-reader.js';
 
 /** What the session needs of a target; tests make their own, everyone else has a {@link Target}. */
 export type SessionTarget = Pick<Target, 'config' | 'cpuNs' | 'close'> & {
@@ -170,6 +169,14 @@ export type AnyEventHandler = (
   view: DataView,
   offset: number,
 ) => void;
+
+/** A stack's addresses, and why they are not all. */
+export interface ReadStack {
+  /** Program counters, innermost first. */
+  readonly pcs: readonly bigint[];
+  /** Why frames are missing; absent where none is. */
+  readonly truncated?: string;
+}
 
 /** What it took to unwind C code. */
 export interface UnwindCounts {

@@ -4,15 +4,8 @@
  */
 import { lookupMap, valueStride, type MapHandle } from '../libbpf/index.js';
 import { SONDE_STACK, STACK_FRAMES_MAX } from '../schema/index.js';
+import type { ReadStack } from './session-types.js';
 import type { WholeStacks } from './whole-stacks.js';
-
-/** A stack's addresses, and why they are not all. */
-export interface ReadStack {
-  /** Program counters, innermost first. */
-  readonly pcs: readonly bigint[];
-  /** Why frames are missing; absent where none is. */
-  readonly truncated?: string;
-}
 
 function offsetOf(field: string): number {
   return SONDE_STACK.fields.find(each => each.name === field)?.offsetBytes ?? 0;

@@ -46,9 +46,3 @@ export interface EffectReader {
   /** Of all instructions of a stretch of code at a virtual address. */
   effects(code: Uint8Array, address: number): InstructionEffects[];
 }
-
-/** The effect reader of an architecture; x86-64 loads its decoder when first asked for. */
-export async function openEffectReader(arch: Arch): Promise<EffectReader> {
-  if (arch === 'arm64') return (await import('./arm64-effects.js')).arm64Effects;
-  return (await import('./x86-effects.js')).openX86Effects();
-}

@@ -20,7 +20,8 @@ export {
   type FunctionCode,
   type Place,
 } from './places.js';
-export { type Effect, type EffectReader, openEffectReader } from './effects.js';
+export { openEffectReader } from './effect-reader.js';
+export type { Effect, EffectReader } from './effects.js';
 export { followPointers, type Origin, type Trace } from './pointers.js';
 
 /** The instruction reader of an architecture; x86-64 loads its decoder when first asked for. */

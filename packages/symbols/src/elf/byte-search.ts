@@ -3,7 +3,7 @@
  * memory. What a reader would get wrong: a hit may straddle two pieces, so pieces overlap.
  */
 import type { ByteReader } from './byte-reader.js';
-import type { ElfFile, ElfSegment } from './elf-file.js';
+import type { ElfImage, ElfSegment } from './elf-image.js';
 
 const PIECE_BYTES = 1 << 20;
 
@@ -28,7 +28,7 @@ function pieceOf(reader: ByteReader, offset: number, length: number, scratch: Bu
 }
 
 /** Virtual addresses of all places that hold the pattern, lazily: stop when found. */
-export function* findBytes(elf: ElfFile, search: ByteSearch): Generator<number> {
+export function* findBytes(elf: ElfImage, search: ByteSearch): Generator<number> {
   const { pattern, segments, align = 1 } = search;
   if (pattern.byteLength === 0) return;
   const longest = Math.max(0, ...segments.map(segment => segment.fileBytes));

@@ -5,7 +5,7 @@
  */
 import { readU64, viewOf } from './byte-reader.js';
 import { PT_DYNAMIC } from './constants.js';
-import { cString, type ElfFile } from './elf-file.js';
+import { cString, type ElfImage } from './elf-image.js';
 import { FormatError } from './format-error.js';
 
 const DT_NULL = 0;
@@ -19,7 +19,7 @@ const DYN_BYTES = 16;
 const SYM_BYTES = 24;
 
 /** Entries of the dynamic segment whose tag fits in 32 bits, as tag and value, up to DT_NULL. */
-function dynamicEntries(elf: ElfFile): (readonly [tag: number, value: number])[] {
+function dynamicEntries(elf: ElfImage): (readonly [tag: number, value: number])[] {
   const segment = elf.segments.find(s => s.type === PT_DYNAMIC);
   if (segment === undefined || segment.fileBytes === 0) return [];
   const view = viewOf(elf.reader.read(segment.offset, segment.fileBytes));
@@ -36,7 +36,7 @@ function dynamicEntries(elf: ElfFile): (readonly [tag: number, value: number])[]
 }
 
 /** Bytes from an address to the end of its segment's file part. */
-function bytesFrom(elf: ElfFile, address: number): Uint8Array {
+function bytesFrom(elf: ElfImage, address: number): Uint8Array {
   const segment = elf.segmentAt(address);
   const end = segment === undefined ? 0 : segment.address + segment.fileBytes;
   return elf.readVirtual(address, Math.max(0, end - address));
@@ -46,7 +46,7 @@ function bytesFrom(elf: ElfFile, address: number): Uint8Array {
  * Symbols by DT_GNU_HASH: 4 words of header (buckets, first hashed symbol, Bloom words of 8 bytes,
  * shift), Bloom filter, buckets, one word for each hashed symbol, odd where a chain ends.
  */
-function countByGnuHash(elf: ElfFile, address: number): number {
+function countByGnuHash(elf: ElfImage, address: number): number {
   const view = viewOf(bytesFrom(elf, address));
   const [buckets, first, bloom] = [0, 4, 8].map(at => view.getUint32(at, true));
   const bucketsAt = 16 + bloom! * 8;
@@ -75,7 +75,7 @@ export interface DynamicSymbolTable {
  * The dynamic symbol table without help of section headers; undefined where the segment names
  * none. Throws FormatError when it leads outside of the file or its hash table is damaged.
  */
-export function dynamicSymbolTable(elf: ElfFile): DynamicSymbolTable | undefined {
+export function dynamicSymbolTable(elf: ElfImage): DynamicSymbolTable | undefined {
   const tags = new Map(dynamicEntries(elf));
   const [table, strings] = [tags.get(DT_SYMTAB), tags.get(DT_STRTAB)];
   if (table === undefined || strings === undefined) return undefined;
@@ -95,7 +95,7 @@ export function dynamicSymbolTable(elf: ElfFile): DynamicSymbolTable | undefined
  * The names of DT_NEEDED in their order, such as `libc.so.6`; empty for static programs. Throws
  * FormatError when the dynamic segment leads outside of the file.
  */
-export function neededLibraries(elf: ElfFile): string[] {
+export function neededLibraries(elf: ElfImage): string[] {
   const entries = dynamicEntries(elf);
   const tags = new Map(entries);
   const address = tags.get(DT_STRTAB);

@@ -10,16 +10,8 @@ export {
 export { findBytes, type ByteSearch } from './byte-search.js';
 export * from './constants.js';
 export { neededLibraries } from './dynamic.js';
-export {
-  cString as cStringOf,
-  ElfFile,
-  openElf,
-  readElfIdent,
-  type Arch,
-  type ElfIdent,
-  type ElfSection,
-  type ElfSegment,
-} from './elf-file.js';
+export { ElfFile, openElf, readElfIdent, type ElfIdent } from './elf-file.js';
+export { cString as cStringOf, type Arch, type ElfSection, type ElfSegment } from './elf-image.js';
 export { FormatError } from './format-error.js';
 export type { ElfNote } from './notes.js';
 export type { RelativeRelocations } from './relocations.js';

@@ -4,7 +4,7 @@
  */
 import { viewOf } from './byte-reader.js';
 import { NT_GNU_BUILD_ID, PT_NOTE, SHT_NOTE } from './constants.js';
-import type { ElfFile } from './elf-file.js';
+import type { ElfImage } from './elf-image.js';
 
 /** One note: `owner` without its NUL, `description` as raw bytes. */
 export interface ElfNote {
@@ -41,7 +41,7 @@ function parseNotes(bytes: Uint8Array): ElfNote[] {
  * Every note of the file, from sections, or from segments where there are no sections: Go's
  * linker leaves the GNU note out of its PT_NOTE segment. A damaged note ends its table.
  */
-export function readNotes(elf: ElfFile): ElfNote[] {
+export function readNotes(elf: ElfImage): ElfNote[] {
   const sections = elf.sections.filter(s => s.type === SHT_NOTE);
   if (sections.length > 0) return sections.flatMap(s => parseNotes(elf.sectionBytes(s)));
   return elf.segments

@@ -11,7 +11,7 @@ import {
   SHT_RELA,
   SHT_RELR,
 } from './constants.js';
-import type { ElfFile } from './elf-file.js';
+import type { ElfImage } from './elf-image.js';
 import { FormatError } from './format-error.js';
 
 const RELA_BYTES = 24;
@@ -72,13 +72,13 @@ interface RelocationTables {
   readonly relr: readonly Uint8Array[];
 }
 
-function tablesBySection(elf: ElfFile): RelocationTables {
+function tablesBySection(elf: ElfImage): RelocationTables {
   const of = (type: number): Uint8Array[] =>
     elf.sections.filter(s => s.type === type).map(s => elf.sectionBytes(s));
   return { rela: of(SHT_RELA), relr: of(SHT_RELR) };
 }
 
-function tablesBySegment(elf: ElfFile): RelocationTables {
+function tablesBySegment(elf: ElfImage): RelocationTables {
   const segment = elf.segments.find(s => s.type === PT_DYNAMIC);
   if (segment === undefined || segment.fileBytes === 0) return { rela: [], relr: [] };
   const view = viewOf(elf.reader.read(segment.offset, segment.fileBytes));
@@ -101,7 +101,7 @@ function tablesBySegment(elf: ElfFile): RelocationTables {
  * Reads `.rela.*` and `.relr.dyn`, or what the dynamic segment names where there are no sections.
  * Costs one pass; empty for a program without relocations.
  */
-export function readRelativeRelocations(elf: ElfFile): RelativeRelocations {
+export function readRelativeRelocations(elf: ElfImage): RelativeRelocations {
   const tables = elf.sections.length > 0 ? tablesBySection(elf) : tablesBySegment(elf);
   const columns = new Columns();
   const wanted = elf.arch === 'x86_64' ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
@@ -142,7 +142,7 @@ function addRela(columns: Columns, view: DataView, wanted: number): void {
   }
 }
 
-function addRelr(columns: Columns, elf: ElfFile, view: DataView): void {
+function addRelr(columns: Columns, elf: ElfImage, view: DataView): void {
   const add = (slot: number): void => {
     if (elf.vaddrToOffset(slot) === undefined || elf.vaddrToOffset(slot + 7) === undefined) return;
     const bytes = viewOf(elf.readVirtual(slot, 8));

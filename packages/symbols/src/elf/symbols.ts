@@ -5,7 +5,7 @@
 import { readU64, viewOf } from './byte-reader.js';
 import { SHN_UNDEF, SHT_DYNSYM } from './constants.js';
 import { dynamicSymbolTable } from './dynamic.js';
-import { cString, type ElfFile } from './elf-file.js';
+import { cString, type ElfImage } from './elf-image.js';
 import { FormatError } from './format-error.js';
 
 /** One entry of `.symtab` or `.dynsym`. */
@@ -28,7 +28,7 @@ const SYM_BYTES = 24;
  * Empty where there is none; dynamic symbols are found by the dynamic segment where the section
  * headers are gone. Throws FormatError when the table leaves the file.
  */
-export function readSymbols(elf: ElfFile, sectionType: number): ElfSymbol[] {
+export function readSymbols(elf: ElfImage, sectionType: number): ElfSymbol[] {
   const section = elf.sections.find(s => s.type === sectionType);
   if (section === undefined) {
     const table = sectionType === SHT_DYNSYM ? dynamicSymbolTable(elf) : undefined;
