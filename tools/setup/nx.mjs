@@ -3,7 +3,10 @@
  * projects that matches nothing makes Nx exit 0, so what ran is read from its output and returned;
  * callers that need a project look for it there.
  */
-import { runStep } from './steps.mjs';
+import { join } from 'node:path';
+import { ROOT, runStep } from './steps.mjs';
+
+const NX = join(ROOT, 'node_modules', '.bin', 'nx');
 
 /**
  * @typedef {object} NxRun
@@ -46,7 +49,8 @@ export async function runNx(args, options) {
   const done = new Set();
   /** @type {Set<string>} */
   const failed = new Set();
-  const run = await runStep('npx', ['nx', ...args, '--outputStyle=static'], {
+  // Nx itself, not `npx nx`: npm ends on SIGTERM and leaves the program that it started running.
+  const run = await runStep(NX, [...args, '--outputStyle=static'], {
     log: options.log,
     next: options.next,
     shows: /\berror\b|\bcannot\b|^- [\w@/.-]+:[\w-]+$/i,
