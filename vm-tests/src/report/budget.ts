@@ -19,6 +19,8 @@ export interface BudgetRow {
   /** As recorded; undefined where nothing comparable was. */
   readonly wasInstructions?: number;
   readonly wasStates?: number;
+  /** Both compilers, where the record is of another one, and so not compared with. */
+  readonly compilers?: string;
   /** What is over its threshold, in words; empty when nothing is. */
   readonly over: readonly string[];
 }
@@ -53,7 +55,9 @@ export function budgetRows(
   const old = recorded?.probes.flatMap(probe => probe.cells) ?? [];
   return fresh.flatMap(result => {
     const record = old.find(each => each.probe === result.probe && each.cell === result.cell);
-    const comparable = record?.compiler === result.compiler ? record : undefined;
+    const same = record?.compiler === result.compiler;
+    const comparable = same ? record : undefined;
+    const compilers = `${result.compiler}, recorded of ${record?.compiler}`;
     return result.programs.flatMap(program => {
       const { name, instructions, totalStates: states } = program;
       if (instructions === undefined) return [];
@@ -66,6 +70,7 @@ export function budgetRows(
         ...(states !== undefined && { states }),
         ...(before?.instructions !== undefined && { wasInstructions: before.instructions }),
         ...(before?.totalStates !== undefined && { wasStates: before.totalStates }),
+        ...(record !== undefined && !same && { compilers }),
         over: exceeded(result, program, before),
       };
     });
@@ -81,19 +86,33 @@ function change(is: number | undefined, was: number | undefined): string {
   return `${is} (was ${was}${percent})`;
 }
 
+/** Whether a row has something to say: it is over, or it is not what was recorded. */
+function isShown(row: BudgetRow): boolean {
+  if (row.over.length > 0) return true;
+  if (row.compilers !== undefined) return false;
+  return row.instructions !== row.wasInstructions || row.states !== row.wasStates;
+}
+
 /**
- * The rows that changed or are over a threshold, as a Markdown table; one sentence when there is
- * none. This is what a pull request shows.
+ * The rows that changed or are over a threshold, as a Markdown table, and a sentence on the others.
+ * This is what a pull request shows.
  */
 export function budgetTable(rows: readonly BudgetRow[]): string {
-  const shown = rows.filter(
-    row =>
-      row.over.length > 0 ||
-      row.instructions !== row.wasInstructions ||
-      row.states !== row.wasStates,
-  );
-  if (shown.length === 0) return `Verifying ${rows.length} programs took what was recorded.`;
-  return markdownTable(
+  const shown = rows.filter(isShown);
+  const rest = rows.filter(row => !isShown(row));
+  const same = rest.filter(row => row.compilers === undefined).length;
+  const others = [...new Set(rest.flatMap(row => row.compilers ?? []))];
+  const sentences = [
+    ...(same > 0 || rest.length === 0
+      ? [`Verifying ${same} programs took what was recorded.`]
+      : []),
+    ...others.map(each => {
+      const count = rest.filter(row => row.compilers === each).length;
+      return `${count} programs were held against their schema alone: compiled by ${each}.`;
+    }),
+  ].join(' ');
+  if (shown.length === 0) return sentences;
+  const table = markdownTable(
     ['program', 'cell', 'instructions', 'states', 'over'],
     shown.map(row => [
       `${row.probe} ${row.program}`,
@@ -103,4 +122,5 @@ export function budgetTable(rows: readonly BudgetRow[]): string {
       row.over.join('; '),
     ]),
   );
+  return rest.length === 0 ? table : `${table}\n\n${sentences}`;
 }

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { readEvidence } from '../kit/evidence.js';
-import { packageRoot, readMatrix } from '../matrix.js';
+import { allCells, packageRoot, readMatrix } from '../matrix.js';
 import { budgetRows, budgetTable } from './budget.js';
 import { compatibilityText, foldMatrix, redOf, staleVerdicts } from './compatibility.js';
+import { uncovered, type ProbeShape } from './coverage.js';
 import { exampleCell } from './example.js';
 import { compatibilityHtml } from './html.js';
 import { compatibilityMarkdown } from './markdown.js';
@@ -96,7 +97,12 @@ t.test('a program that takes twice what was recorded is over its budget', async 
   t.match(rows[0]?.over, [/2\.0 times the 1000 instructions/, /2\.0 times the 100 states/]);
   t.match(budgetTable(rows), /\| example on_kprobe \| 5\.10-amd64 \| 2000 \(was 1000, \+100 %\)/);
   t.match(budgetTable(budgetRows([of(1000)], recorded)), /^Verifying 1 programs took what/);
-  t.same(budgetRows([of(5000, 'clang 19')], recorded)[0]?.over, [], 'another compiler');
+  const foreign = budgetRows([of(5000, 'clang 19')], recorded);
+  t.same(foreign[0]?.over, [], 'another compiler');
+  t.equal(
+    budgetTable(foreign),
+    '1 programs were held against their schema alone: compiled by clang 19, recorded of clang 14.',
+  );
   const most = budgetRows([of(100_001, 'clang 19')], recorded)[0]?.over;
   t.same(most, ['100001 instructions, the schema allows 100000']);
 });
@@ -109,10 +115,73 @@ t.test('foreign words are escaped in the page; both prints are pure', async t =>
   t.match(page, /&lt;b&gt;BPF program is too large/);
   t.notMatch(page, /(?:src|href)="(?!#)|@import|url\(/, 'nothing is fetched');
   t.equal(page, compatibilityHtml(report));
+  t.notMatch(page, /href="logs/, 'a log that is not there has no link');
+  const log = 'logs/example/5.10-amd64/on_large.log';
+  t.match(compatibilityHtml(report, new Set([log])), `<a href="${log}">5.10-amd64</a>`);
   t.match(compatibilityMarkdown(report), /FAILED at load \(1\)/);
 });
 
 t.test('a line of evidence that was cut off is left out', async t => {
   const line = '# evidence {"kind":"object","probe":"x","compiled":true,"hash":"0"}';
   t.equal(readEvidence(['ok 1', line, line.slice(0, 40), `    ${line}`]).length, 2);
+});
+
+const SHAPES = [
+  {
+    name: 'example',
+    attach: [{ name: 'point', oneOf: [{ name: 'kprobe' }, { name: 'fentry' }] }],
+  },
+] as unknown as readonly ProbeShape[];
+
+/** A record in which the example has run in every cell, with every release. */
+function completeRecord(cells = allCells(matrix).map(cell => cell.name)) {
+  const ways = [{ name: 'kprobe', seen: true }, { name: 'fentry' }];
+  const results = cells.map(cell => {
+    const result = exampleCell(ways, { cell });
+    const [first] = result.releases;
+    if (first === undefined) throw new Error('fold example: there is no release');
+    const releases = matrix.goReleases.map(goRelease => ({ ...first, goRelease }));
+    return { ...result, releases };
+  });
+  return foldMatrix(matrix, results, undefined);
+}
+
+t.test('a record covers every cell, way and release, whatever ran', async t => {
+  t.same(uncovered(matrix, SHAPES, completeRecord()), []);
+  const [first = '', ...others] = allCells(matrix).map(cell => cell.name);
+  t.same(uncovered(matrix, SHAPES, completeRecord(others)), [`example: not recorded in ${first}`]);
+  t.same(uncovered(matrix, SHAPES, undefined), ['nothing is recorded']);
+});
+
+t.test('a new kernel, probe, way or release makes the record incomplete', async t => {
+  const record = completeRecord();
+  const [kernel] = matrix.kernels;
+  if (kernel === undefined) throw new Error('read matrix: there are no kernels');
+  const wider = { ...matrix, kernels: [...matrix.kernels, { ...kernel, name: '9.9' }] };
+  t.same(uncovered(wider, SHAPES, record), ['example: not recorded in 9.9-amd64, 9.9-arm64']);
+  const newer = { ...matrix, goReleases: [...matrix.goReleases, '1.99'] };
+  t.equal(uncovered(newer, SHAPES, record).length, allCells(matrix).length);
+  t.match(uncovered(newer, SHAPES, record)[0], /^example in .*: Go 1\.99: not recorded$/);
+  const [shape] = SHAPES;
+  const named = { ...shape, name: 'other' } as ProbeShape;
+  t.match(uncovered(matrix, [...SHAPES, named], record), [/^other: not recorded in 5\.10-amd64, /]);
+  t.same(uncovered(matrix, [], record), ['example: recorded, and there is no such probe']);
+  t.same(foldMatrix(matrix, [], record, []).probes, [], 'and writing it again drops that');
+  const ways = [{ name: 'kprobe' }, { name: 'tracepoint' }];
+  const changed = [{ name: 'example', attach: [{ name: 'point', oneOf: ways }] }];
+  const lines = uncovered(matrix, changed as unknown as readonly ProbeShape[], record);
+  t.match(lines.slice(0, 2), [
+    /: point by tracepoint: not recorded$/,
+    /: point by fentry: recorded, and the schema does not have it$/,
+  ]);
+});
+
+t.test('a run of more builds than were recorded leaves the record good', async t => {
+  const record = foldMatrix(matrix, [exampleCell([{ name: 'kprobe', seen: true }])], undefined);
+  const result = exampleCell([{ name: 'kprobe', seen: true }]);
+  const more = result.releases.map(each => ({ ...each, build: 'pie' }));
+  t.same(staleVerdicts([{ ...result, releases: [...result.releases, ...more] }], record), []);
+  const newer = result.releases.map(each => ({ ...each, goRelease: '1.99' }));
+  const lines = staleVerdicts([{ ...result, releases: newer }], record);
+  t.same(lines, ['example in 5.10-amd64: Go 1.99 stripped: seen, recorded: nothing']);
 });

@@ -24,11 +24,15 @@ export interface Compatibility {
   readonly probes: readonly { readonly name: string; readonly cells: readonly CellResult[] }[];
 }
 
-/** Folds fresh results into what was recorded, in the order of the matrix. */
+/**
+ * Folds fresh results into what was recorded, in the order of the matrix. `probes` names those that
+ * there are; what was recorded of others goes. All stay when it is left out.
+ */
 export function foldMatrix(
   matrix: Matrix,
   fresh: readonly CellResult[],
   recorded: Compatibility | undefined,
+  probes?: readonly string[],
 ): Compatibility {
   const cells = allCells(matrix).map(({ name, kernel, architecture }) => {
     return { name, kernel: kernel.name, architecture: architecture.name, set: kernel.set };
@@ -37,11 +41,10 @@ export function foldMatrix(
   const old = recorded?.probes.flatMap(probe => probe.cells) ?? [];
   for (const each of [...old, ...fresh]) known.set(`${each.probe} ${each.cell}`, each);
   const names = [...new Set([...known.values()].map(each => each.probe))].sort();
-  const probes = names.map(name => ({
-    name,
-    cells: cells.flatMap(cell => known.get(`${name} ${cell.name}`) ?? []),
-  }));
-  return { format: 'sonde.compatibility/1', cells, goReleases: matrix.goReleases, probes };
+  const folded = names
+    .filter(name => probes?.includes(name) ?? true)
+    .map(name => ({ name, cells: cells.flatMap(cell => known.get(`${name} ${cell.name}`) ?? []) }));
+  return { format: 'sonde.compatibility/1', cells, goReleases: matrix.goReleases, probes: folded };
 }
 
 /** The verdicts of one result, by what they are about: all that a record is compared by. */
@@ -62,6 +65,15 @@ export function verdictsOf(result: CellResult): Map<string, string> {
   return verdicts;
 }
 
+/** A verdict about programs of one Go release, in one build. */
+const OF_RELEASE = /: Go [\d.]+ /;
+
+/** Whether a verdict is about a known release in a build that was not recorded. */
+function isOtherBuild(key: string, recorded: ReadonlyMap<string, string>): boolean {
+  const release = key.slice(0, key.lastIndexOf(' ') + 1);
+  return OF_RELEASE.test(key) && [...recorded.keys()].some(each => each.startsWith(release));
+}
+
 /** Differences between what was recorded and what a run has shown, one line each. */
 export function staleVerdicts(
   fresh: readonly CellResult[],
@@ -78,11 +90,12 @@ export function staleVerdicts(
     const was = verdictsOf(before);
     const is = verdictsOf(result);
     for (const [key, verdict] of is) {
-      if (was.get(key) === verdict) continue;
-      lines.push(`${key}: ${verdict}, recorded: ${was.get(key) ?? 'nothing'}`);
+      const recordedAs = was.get(key);
+      if (recordedAs === verdict || (recordedAs === undefined && isOtherBuild(key, was))) continue;
+      lines.push(`${key}: ${verdict}, recorded: ${recordedAs ?? 'nothing'}`);
     }
     // A run of fewer builds says nothing of the others; all else must still be there.
-    const gone = [...was.keys()].filter(key => !is.has(key) && !/: Go [\d.]+ /.test(key));
+    const gone = [...was.keys()].filter(key => !is.has(key) && !OF_RELEASE.test(key));
     for (const key of gone) lines.push(`${key}: nothing, recorded: ${was.get(key)}`);
   }
   return lines;

@@ -7,6 +7,7 @@
  */
 import type { AlternativeResult, CellResult, ProgramResult, State } from './cell-result.js';
 import type { Compatibility, ReportCell } from './compatibility.js';
+import { OUTPUT_NAME, logPath } from './logs.js';
 import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
 
@@ -22,6 +23,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, character => ENTITIES[character] ?? '');
 }
+
+/** Paths of logs, from the page. */
+type Logs = ReadonlySet<string>;
 
 type Shown = State | 'none';
 
@@ -165,21 +169,31 @@ function unique<T>(items: readonly T[]): T[] {
   return [...new Set(items)];
 }
 
+/** A cell's name, as a link to the log where there is one. */
+function placeLink({ probe, cell }: CellResult, log: string | undefined, logs: Logs): string {
+  const own = log === undefined ? [] : [`logs/${probe}/${log}`];
+  const path = [...own, logPath(probe, cell, OUTPUT_NAME)].find(each => logs.has(each));
+  return path === undefined ? cell : `<a href="${escapeHtml(path)}">${cell}</a>`;
+}
+
 /** Every reason of a probe with the cells it holds for, for print and for readers without hover. */
-function reasonList(cells: readonly CellResult[]): string {
-  const places = new Map<string, string[]>();
+function reasonList(cells: readonly CellResult[], logs: Logs): string {
+  const places = new Map<string, { names: string[]; links: string[] }>();
   for (const result of cells) {
-    for (const { point, name, state, reason } of result.alternatives) {
+    for (const { point, name, state, reason, log } of result.alternatives) {
       if (reason === undefined || reason === '') continue;
       const key = `${state === 'failed' ? 'failed' : 'absent'}\n${point}: ${name}\n${reason}`;
-      places.set(key, [...(places.get(key) ?? []), result.cell]);
+      const { names, links } = places.get(key) ?? { names: [], links: [] };
+      const link = placeLink(result, log, logs);
+      places.set(key, { names: [...names, result.cell], links: [...links, link] });
     }
   }
   if (places.size === 0) return '';
-  const items = [...places].map(([key, where]) => {
+  const items = [...places].map(([key, { names, links }]) => {
     const [state = '', name = '', reason = ''] = key.split('\n').map(escapeHtml);
     return (
-      `<li class="${state}"><strong>${name}</strong> <span class="where">${where.join(', ')}` +
+      `<li class="${state}" data-cells="${names.join(' ')}"><strong>${name}</strong> ` +
+      `<span class="where">${links.join(', ')}` +
       `</span><br><q>${reason}</q></li>`
     );
   });
@@ -198,7 +212,11 @@ const TESTS_ROW: Row = {
   of: result => ({
     state: result.ok ? 'seen' : 'failed',
     text: result.ok ? 'pass' : 'fail',
-    evidence: [...result.reasons, ...origin(result)],
+    evidence: [
+      ...result.reasons,
+      `Output: packages/probe-${result.probe}/out/tap/${result.cell}.tap`,
+      ...origin(result),
+    ],
   }),
 };
 
@@ -231,6 +249,7 @@ function programRows(cells: readonly CellResult[]): Row[] {
 function probeSection(
   report: Compatibility,
   { name, cells }: Compatibility['probes'][number],
+  logs: Logs,
 ): string {
   const releases = report.goReleases.map(release => ({
     head: `Go ${release}`,
@@ -249,7 +268,7 @@ function probeSection(
   return [
     `<section data-probe="${name}"><h2 id="${name}">${name}</h2>`,
     table(report, cells, attach, [TESTS_ROW, ...alternativeRows(cells)]),
-    reasonList(cells),
+    reasonList(cells, logs),
     table(report, cells, ['Programs by every Go release', 'release'], releases),
     table(report, cells, [work, 'program'], programRows(cells)),
     '</section>',
@@ -301,8 +320,8 @@ function filters(report: Compatibility): string {
   ].join('')}</form>`;
 }
 
-/** Prints the page. */
-export function compatibilityHtml(report: Compatibility): string {
+/** Prints the page. `logs` are the files that lie beside it; see {@link keepLogs}. */
+export function compatibilityHtml(report: Compatibility, logs: Logs = new Set()): string {
   const dates = report.probes.flatMap(probe => probe.cells.map(cell => cell.date)).sort();
   const newest = dates.at(-1) ?? 'never';
   const size =
@@ -319,7 +338,7 @@ export function compatibilityHtml(report: Compatibility): string {
 traced program said of itself; loading alone proves nothing.</p>
 ${counts(report)}</header>
 ${filters(report)}
-<main>${report.probes.map(probe => probeSection(report, probe)).join('\n')}</main>
+<main>${report.probes.map(probe => probeSection(report, probe, logs)).join('\n')}</main>
 <div id="evidence" role="tooltip" hidden></div>
 <script>${PAGE_SCRIPT}</script>
 </body></html>

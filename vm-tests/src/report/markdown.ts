@@ -12,7 +12,9 @@ const INTRODUCTION = `# Compatibility
 
 What every probe has shown on every kernel of [the matrix](../vm-tests/matrix.json). This page is
 printed by \`npx nx run vm-tests:report\` from [compatibility.json](compatibility.json), which test
-runs have left; CI refuses it when a verdict differs.
+runs have left; CI refuses it when a verdict differs. After a run, a probe's folder has the whole
+output of a cell as \`out/tap/CELL.tap\` and the verifier's log of a refused program as
+\`out/cells/CELL/PROGRAM.log\`; CI keeps both beside the page, in its artifact \`compatibility\`.
 
 - **seen**: a test compared exact events with what the traced program said of itself.
 - **attaches**: it loads and attaches; no test compared events by it there.

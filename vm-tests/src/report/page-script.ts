@@ -66,6 +66,14 @@ export const PAGE_SCRIPT = `
         row.hidden = !!other || match === 0;
         if (!row.hidden && !section.hidden) shown += match;
       }
+      const items = [...section.querySelectorAll('.reasons li')];
+      for (const item of items) {
+        const fits = item.dataset.cells.split(' ').some(cell =>
+          (!kernel || cell.startsWith(kernel + '-')) && (!arch || cell.endsWith('-' + arch)));
+        item.hidden = !fits || (state !== '' && !item.classList.contains(state));
+      }
+      const list = section.querySelector('details');
+      if (list) list.hidden = items.every(item => item.hidden);
       for (const part of section.querySelectorAll('.scroll')) {
         part.hidden = ![...part.querySelectorAll('tbody tr')].some(row => !row.hidden);
       }

@@ -26,16 +26,19 @@ background:var(--card)}
 .filters{position:sticky;top:0;z-index:3;display:flex;flex-wrap:wrap;gap:.5rem 1rem;
 align-items:center;padding:.7rem 0;background:var(--bg);border-bottom:1px solid var(--line)}
 .filters label{font-size:.85rem;color:var(--soft)}
-select,.filters button{font:inherit;color:var(--ink);background:var(--card);padding:.2rem .5rem;
+select,.filters button{font:inherit;font-size:.9rem;color:var(--ink);background:var(--card);
+padding:.2rem .5rem;
 border:1px solid var(--line);border-radius:.35rem}
 output{font-size:.85rem;color:var(--soft)}
 .scroll{overflow-x:auto;margin:.9rem 0;border:1px solid var(--line);border-radius:.5rem;
 background:var(--card)}
-table{border-collapse:separate;border-spacing:0;width:100%;font-size:.88rem}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:.88rem;
+table-layout:fixed;min-width:60rem}
+thead tr:first-child th:first-child{width:20rem}
 caption{text-align:left;font-weight:600;padding:.55rem .7rem}
 thead th{background:var(--head);font-weight:600;border-top:1px solid var(--line)}
 th,td{border-bottom:1px solid var(--line);border-left:1px solid var(--line);text-align:center;
-padding:0;height:1.9rem;white-space:nowrap}
+padding:0;height:1.9rem;overflow-wrap:anywhere}
 tbody tr:last-child>*{border-bottom:0}
 th[scope=row],thead tr:first-child th:first-child{
 text-align:left;padding:.1rem .7rem;border-left:0;
@@ -60,7 +63,7 @@ details{margin:.4rem 0 .9rem}summary{cursor:pointer;color:var(--soft);font-size:
 .reasons{margin:.4rem 0;padding-left:1.2rem;font-size:.88rem}
 .reasons li{margin:.35rem 0;color:var(--ink)}.reasons li.failed strong{color:var(--failed)}
 .reasons q{color:var(--soft);quotes:none;overflow-wrap:anywhere}
-.where{color:var(--soft);font-size:.82rem}
+.where{color:var(--soft);font-size:.82rem}.where a{color:var(--focus)}
 #evidence{position:fixed;z-index:9;max-width:30rem;padding:.6rem .8rem;border-radius:.5rem;
 background:var(--ink);color:var(--bg);font-size:.85rem;white-space:pre-line;
 overflow-wrap:anywhere;box-shadow:0 6px 24px rgba(0,0,0,.3);pointer-events:none}
@@ -70,7 +73,10 @@ overflow-wrap:anywhere;box-shadow:0 6px 24px rgba(0,0,0,.3);pointer-events:none}
 --failed:#900;--failed-bg:#f3d9d9}
 @page{size:A4 landscape;margin:12mm}
 body{max-width:none;padding:0;font-size:10pt}.filters,#evidence{display:none}
-.scroll{overflow:visible;break-inside:avoid;border-radius:0}h2{break-after:avoid}
-section+section{break-before:page}table{font-size:8pt}th,td,td button{height:auto;min-height:0}
+.scroll{overflow:visible;border-radius:0}.scroll~.scroll{break-inside:avoid}
+h2,caption,summary{break-after:avoid}
+thead{display:table-header-group}tr,li{break-inside:avoid}.where a{color:inherit}
+table{font-size:8pt;min-width:0}thead tr:first-child th:first-child{width:30%}
+th,td,td button{height:auto;min-height:0}th[scope=row]{position:static}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `;

@@ -108,6 +108,7 @@ t.test('filters leave what was asked for', async t => {
   await page.selectOption('#arch', 'arm64');
   t.equal(await page.locator('td[data-arch=amd64]:visible').count(), 0);
   t.equal(await visible(), all / 2);
+  t.equal(await page.locator('.reasons li:visible').count(), 0, 'reasons of amd64 are gone too');
   await page.selectOption('#state', 'failed');
   t.equal(await page.locator('tbody tr:visible').count(), 0, 'nothing failed on arm64');
   await page.selectOption('#arch', '');

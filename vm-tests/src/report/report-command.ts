@@ -9,6 +9,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { pathToFileURL } from 'node:url';
 import { commaList, progress } from '../command-line.js';
 import { workspaceRoot } from '../lanes/objects.js';
 import { allCells, packageRoot, readMatrix, selectCells } from '../matrix.js';
@@ -21,8 +22,10 @@ import {
   staleVerdicts,
   type Compatibility,
 } from './compatibility.js';
+import { recordCommand, uncovered, type ProbeShape } from './coverage.js';
 import { compatibilityHtml } from './html.js';
 import { cellPath, inputsDigest } from './keep-cell.js';
+import { keepLogs } from './logs.js';
 import { compatibilityMarkdown } from './markdown.js';
 
 const OPTIONS = {
@@ -37,8 +40,18 @@ const OPTIONS = {
 /** What was found of one probe. */
 interface Found {
   readonly fresh: CellResult[];
+  /** The folder of the probe of each fresh result. */
+  readonly folders: Map<CellResult, string>;
   /** Cells that should have a result and have none, in words. */
   readonly missing: string[];
+}
+
+/** The file that a package's `sonde.probe` names; undefined for what is no probe. */
+function probeFile(folder: string): string | undefined {
+  const manifest = join(folder, 'package.json');
+  if (!existsSync(manifest)) return undefined;
+  const { sonde } = JSON.parse(readFileSync(manifest, 'utf8')) as { sonde?: { probe?: string } };
+  return sonde?.probe === undefined ? undefined : join(folder, sonde.probe);
 }
 
 /** Folders of the probes: those named, or all of the workspace by the key of their package.json. */
@@ -47,18 +60,26 @@ function probeFolders(named: readonly string[]): string[] {
   const packages = join(workspaceRoot, 'packages');
   return readdirSync(packages)
     .map(name => join(packages, name))
-    .filter(folder => {
-      const manifest = join(folder, 'package.json');
-      if (!existsSync(manifest)) return false;
-      const { sonde } = JSON.parse(readFileSync(manifest, 'utf8')) as {
-        sonde?: { probe?: string };
-      };
-      return sonde?.probe !== undefined;
-    });
+    .filter(folder => probeFile(folder) !== undefined);
+}
+
+/** What the probes' schemas say, read from what was built of them. */
+async function probeShapes(folders: readonly string[]): Promise<ProbeShape[]> {
+  const shapes: ProbeShape[] = [];
+  for (const folder of folders) {
+    const path = probeFile(folder);
+    if (path === undefined || !existsSync(path)) {
+      const hint = 'build it, and name its module as sonde.probe in its package.json';
+      throw Object.assign(new Error(`read the probe in ${folder}: it is not built`), { hint });
+    }
+    const module = (await import(pathToFileURL(path).href)) as { default: { ir: ProbeShape } };
+    shapes.push(module.default.ir);
+  }
+  return shapes;
 }
 
 function readResults(folders: readonly string[], required: readonly string[]): Found {
-  const found: Found = { fresh: [], missing: [] };
+  const found: Found = { fresh: [], folders: new Map(), missing: [] };
   for (const folder of folders) {
     const digest = inputsDigest(folder);
     for (const { name } of allCells(readMatrix())) {
@@ -66,8 +87,11 @@ function readResults(folders: readonly string[], required: readonly string[]): F
       const about = `${relative(workspaceRoot, folder)} in ${name}`;
       const text = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
       const result = text === undefined ? undefined : (JSON.parse(text) as CellResult);
-      if (result?.inputs === digest) found.fresh.push(result);
-      else if (result !== undefined) found.missing.push(`${about}: its result is of other sources`);
+      if (result?.inputs === digest) {
+        found.fresh.push(result);
+        found.folders.set(result, folder);
+      } else if (result !== undefined)
+        found.missing.push(`${about}: its result is of other sources`);
       else if (required.includes(name)) found.missing.push(`${about}: it did not run`);
     }
   }
@@ -90,11 +114,16 @@ function markdownStale(path: string, recorded: Compatibility | undefined): strin
   return [`${relative(workspaceRoot, beside)} is not what the record prints`];
 }
 
-async function writeAll(folder: string, report: Compatibility): Promise<void> {
+async function writeAll(
+  folder: string,
+  report: Compatibility,
+  fresh: ReadonlyMap<CellResult, string>,
+): Promise<void> {
   await mkdir(folder, { recursive: true });
+  const logs = await keepLogs(fresh, folder);
   await writeFile(join(folder, 'compatibility.json'), compatibilityText(report));
   await writeFile(join(folder, 'compatibility.md'), compatibilityMarkdown(report));
-  await writeFile(join(folder, 'compatibility.html'), compatibilityHtml(report));
+  await writeFile(join(folder, 'compatibility.html'), compatibilityHtml(report, logs));
 }
 
 /**
@@ -106,18 +135,23 @@ export async function reportCommand(args: string[]): Promise<number> {
   const matrix = readMatrix();
   const wanted = commaList(values.cells);
   const required = selectCells(matrix, wanted.length > 0 ? wanted : ['fast']).map(c => c.name);
-  const { fresh, missing } = readResults(probeFolders(commaList(values.probes)), required);
+  const named = commaList(values.probes);
+  const folders = probeFolders(named);
+  const shapes = await probeShapes(folders);
+  const { fresh, folders: ran, missing } = readResults(folders, required);
   const recorded = readRecord(values.record);
-  const report = foldMatrix(matrix, fresh, recorded);
+  const present = named.length > 0 ? undefined : shapes.map(each => each.name);
+  const report = foldMatrix(matrix, fresh, recorded, present);
   const rows = budgetRows(fresh, recorded);
   const red = redOf(fresh);
   const over = rows.filter(row => row.over.length > 0);
   const stale = [
     ...missing,
     ...staleVerdicts(fresh, recorded),
+    ...uncovered(matrix, shapes, recorded),
     ...markdownStale(values.record, recorded),
   ];
-  await writeAll(resolve(values.out), report);
+  await writeAll(resolve(values.out), report, ran);
   if (values.write) {
     await mkdir(dirname(values.record), { recursive: true });
     await writeFile(values.record, compatibilityText(report));
@@ -137,7 +171,7 @@ export async function reportCommand(args: string[]): Promise<number> {
   process.stdout.write(`${lines.join('\n')}\n`);
   progress(`the page: ${join(resolve(values.out), 'compatibility.html')}`);
   if (values.check && stale.length > 0) {
-    progress('record it: npx nx run vm-tests:report --write, then look at the difference');
+    progress(`record it: ${recordCommand(['all'])}, then look at the difference`);
   }
   const failed = red.length + over.length + (values.check ? stale.length : 0);
   return failed > 0 ? 1 : 0;
