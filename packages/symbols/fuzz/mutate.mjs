@@ -4,8 +4,11 @@
  * made smaller by leaving edits out.
  */
 
+import { makeUnwindEdits } from './mutate-unwind.mjs';
+
 /** @typedef {{ at: number, bytes: 1 | 4 | 8, value: string } | { cut: number }} Edit */
 /** @typedef {{ start: number, end: number }} Region */
+/** @typedef {import('./mutate-unwind.mjs').Plan} Plan */
 
 const BOUNDARIES = [
   0n,
@@ -42,17 +45,23 @@ export function numbers(seed) {
 }
 
 /**
- * One to four edits of a file of this size, most of them inside the regions of its tables.
+ * One to four changes of a file of this size, most of them inside the regions of its tables. A file
+ * with a plan of its call frame information has that changed by every other one.
  *
  * @param {(below: number) => number} random
  * @param {number} size
  * @param {readonly Region[]} regions
+ * @param {Plan} [unwind]
  * @returns {Edit[]}
  */
-export function makeEdits(random, size, regions) {
+export function makeEdits(random, size, regions, unwind) {
   /** @type {Edit[]} */
   const edits = [];
   for (let count = 1 + random(4); count > 0; count--) {
+    if (unwind !== undefined && random(2) === 0) {
+      edits.push(...makeUnwindEdits(random, unwind));
+      continue;
+    }
     if (random(40) === 0) {
       edits.push({ cut: random(size) });
       continue;
@@ -70,6 +79,17 @@ export function makeEdits(random, size, regions) {
     edits.push({ at: aligned, bytes, value: BigInt.asUintN(bytes * 8, value).toString() });
   }
   return edits;
+}
+
+/**
+ * The edits of one input: whoever runs it and whoever watches it have to make the same.
+ *
+ * @param {(below: number) => number} random
+ * @param {{ bytes: Uint8Array, regions: readonly Region[], unwind: Plan | undefined }} program
+ * @returns {Edit[]}
+ */
+export function editsOf(random, { bytes, regions, unwind }) {
+  return makeEdits(random, bytes.byteLength, regions, unwind);
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import * as symbols from '../dist/index.js';
 import { readDwarfStructures } from '../dist/dwarf/index.js';
+import { readUnwind } from './read-unwind.mjs';
 
 const ANSWERS = new Set(['FormatError', 'UnsupportedError', 'UnknownReleaseError']);
 const ADDRESSES = 40;
@@ -84,8 +85,7 @@ export function readEverything(bytes) {
   if (c !== undefined) for (const at of [0, elf.entry, 0x1139, 2 ** 52]) ask(() => c.at(at));
   const names = ask(() => new symbols.ProgramNames(elf));
   ask(() => names?.at(elf.entry));
-  const unwind = ask(() => new symbols.UnwindTable(elf));
-  if (unwind !== undefined) for (const at of [0, elf.entry + 1]) ask(() => unwind.rowAt(at));
+  readUnwind(bytes, ask);
   const wanted = new Set(['runtime.g', 'runtime.mspan']);
   ask(() => readDwarfStructures(elf, wanted));
 }

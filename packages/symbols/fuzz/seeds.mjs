@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bufferReader, openElf } from '../dist/index.js';
+import { planUnwind } from './mutate-unwind.mjs';
 import { buildGoFixture, CGO, SELF_DESCRIBING } from '../dist/testing/index.js';
 
 const TABLES = new RegExp(
@@ -75,7 +76,8 @@ export const SEEDS = Object.keys(BUILDERS);
  * One seed: its bytes, and where its headers and tables lie.
  *
  * @param {string} name
- * @returns {{ name: string, bytes: Uint8Array, regions: import('./mutate.mjs').Region[] }}
+ * @returns {{ name: string, bytes: Uint8Array, regions: import('./mutate.mjs').Region[],
+ *   unwind: import('./mutate-unwind.mjs').Plan | undefined }}
  */
 export function loadSeed(name) {
   const build = BUILDERS[name];
@@ -92,5 +94,6 @@ export function loadSeed(name) {
       .filter(section => TABLES.test(section.name) && section.type !== 8 && section.sizeBytes > 8)
       .map(({ offset, sizeBytes }) => ({ start: offset, end: offset + sizeBytes })),
   ];
-  return { name, bytes, regions: regions.filter(each => each.end <= bytes.byteLength) };
+  const unwind = planUnwind(bytes, elf);
+  return { name, bytes, unwind, regions: regions.filter(each => each.end <= bytes.byteLength) };
 }

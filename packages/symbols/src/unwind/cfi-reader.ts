@@ -11,7 +11,8 @@ export const DW_EH_PE_OMIT = 0xff;
 
 const FORMAT_MASK = 0x0f;
 const BASE_MASK = 0x70;
-const INDIRECT = 0x80;
+/** Bit of an encoding: the value is where the pointer lies, not the pointer. */
+export const DW_EH_PE_INDIRECT = 0x80;
 
 const PE_ABSPTR = 0x00;
 const PE_ULEB128 = 0x01;
@@ -26,6 +27,9 @@ const PE_SDATA8 = 0x0c;
 const BASE_ABSOLUTE = 0x00;
 const BASE_PCREL = 0x10;
 const BASE_DATAREL = 0x30;
+/** The pointer lies at the next multiple of its own size. */
+const BASE_ALIGNED = 0x50;
+const POINTER_BYTES = 8;
 
 /** No number in call frame information needs more bytes. */
 const LEB_BYTES_MAX = 10;
@@ -48,6 +52,11 @@ export class CfiReader {
   /** True when no byte is left. */
   get done(): boolean {
     return this.at >= this.bytes.byteLength;
+  }
+
+  /** Virtual address of the next byte: the offset that errors carry. */
+  get place(): number {
+    return this.address + this.at;
   }
 
   /** The next byte. */
@@ -89,7 +98,7 @@ export class CfiReader {
   /** The bytes up to the next NUL as Latin-1 text; the NUL is skipped. */
   text(): string {
     const end = this.bytes.indexOf(0, this.at);
-    if (end < 0) throw new FormatError(this.#place(this.at), 'text without an end');
+    if (end < 0) throw new FormatError(this.place, 'text without an end');
     const text = Buffer.from(this.bytes.subarray(this.at, end)).toString('latin1');
     this.at = end + 1;
     return text;
@@ -102,8 +111,9 @@ export class CfiReader {
    */
   pointer(encoding: number, dataBase = 0): number | undefined {
     if (encoding === DW_EH_PE_OMIT) return undefined;
-    const place = this.address + this.at;
-    const value = this.#plain(encoding & ~INDIRECT & 0xff);
+    if ((encoding & BASE_MASK) === BASE_ALIGNED) return this.#aligned(encoding);
+    const { place } = this;
+    const value = this.#plain(encoding & ~DW_EH_PE_INDIRECT & 0xff);
     switch (encoding & BASE_MASK) {
       case BASE_ABSOLUTE:
         return value;
@@ -116,11 +126,27 @@ export class CfiReader {
     }
   }
 
+  /** Goes past a pointer in any encoding, whatever it counts from: nobody asks for its value. */
+  skipPointer(encoding: number): void {
+    if (encoding === DW_EH_PE_OMIT) return;
+    if ((encoding & BASE_MASK) === BASE_ALIGNED) this.#aligned(encoding);
+    else this.#plain(encoding & FORMAT_MASK);
+  }
+
   /** A length in the format of an encoding, whatever its base: the size of an FDE's range. */
   length(encoding: number): number {
     const value = this.#plain(encoding & FORMAT_MASK);
-    if (value < 0) throw new FormatError(this.#place(this.at), 'negative length', value);
+    if (value < 0) throw new FormatError(this.place, 'negative length', value);
     return value;
+  }
+
+  #aligned(encoding: number): number {
+    const { place } = this;
+    if ((encoding & FORMAT_MASK) !== PE_ABSPTR) {
+      throw new FormatError(place, 'aligned pointer of another format', encoding);
+    }
+    this.take(Math.ceil(place / POINTER_BYTES) * POINTER_BYTES - place);
+    return this.s64();
   }
 
   #plain(encoding: number): number {
@@ -142,7 +168,7 @@ export class CfiReader {
       case PE_SDATA4:
         return this.u32() | 0;
       default:
-        throw new FormatError(this.#place(this.at), 'unknown pointer encoding', encoding);
+        throw new FormatError(this.place, 'unknown pointer encoding', encoding);
     }
   }
 
@@ -156,19 +182,19 @@ export class CfiReader {
       scale *= 128;
       if (byte < 0x80) return signed && (byte & 0x40) !== 0 ? value - scale : value;
     }
-    throw new FormatError(this.#place(start), 'LEB128 number is too long');
+    throw new FormatError(
+      this.address + start,
+      'LEB128 number is too long',
+      `${this.at - start} bytes`,
+    );
   }
 
   #take(length: number): number {
     const start = this.at;
     if (length > this.bytes.byteLength - start) {
-      throw new FormatError(this.#place(start), 'call frame information ends early', length);
+      throw new FormatError(this.address + start, 'call frame information ends early', length);
     }
     this.at = start + length;
     return start;
-  }
-
-  #place(at: number): number {
-    return this.address + at;
   }
 }

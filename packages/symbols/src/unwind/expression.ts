@@ -37,6 +37,14 @@ const OP_BREGX = 0x92;
 const OP_NOP = 0x96;
 
 const STACK_MAX = 64;
+/** The longest that compilers and libraries write, for signal frames, have some ten bytes. */
+const EXPRESSION_BYTES_MAX = 1024;
+
+/** An expression, and the virtual address of its first byte, which errors name. */
+export interface Expression {
+  readonly bytes: Uint8Array;
+  readonly address: number;
+}
 
 const bits = (f: (a: bigint, b: bigint) => bigint) => (a: number, b: number) => {
   if (!Number.isSafeInteger(a) || !Number.isSafeInteger(b)) return NaN;
@@ -92,20 +100,28 @@ function constant(op: number, reader: CfiReader): number | undefined {
 /** The stack of one evaluation. */
 class Values {
   readonly #values: number[];
+  readonly #reader: CfiReader;
 
-  constructor(initial: readonly number[]) {
+  constructor(initial: readonly number[], reader: CfiReader) {
     this.#values = [...initial];
+    this.#reader = reader;
   }
 
   push(value: number): void {
-    if (this.#values.length >= STACK_MAX) throw new FormatError(0, 'expression stack overflow');
+    const { length } = this.#values;
+    if (length >= STACK_MAX) throw this.#refusal('expression stack overflow', length);
     this.#values.push(value);
   }
 
   pop(): number {
     const value = this.#values.pop();
-    if (value === undefined) throw new FormatError(0, 'expression takes from an empty stack');
+    if (value === undefined) throw this.#refusal('expression takes from a stack of length', 0);
     return value;
+  }
+
+  /** Names the place behind the operation that failed. */
+  #refusal(what: string, value: number): FormatError {
+    return new FormatError(this.#reader.place, what, value);
   }
 }
 
@@ -119,7 +135,7 @@ function step(op: number, reader: CfiReader, values: Values, input: ExpressionIn
   } else if (op >= OP_BREG0 && op <= OP_BREG31) {
     values.push(input.register(op - OP_BREG0) + reader.sleb());
   } else if (!stackOperation(op, reader, values, input)) {
-    throw new FormatError(0, 'unsupported DWARF operation', `0x${op.toString(16)}`);
+    throw new FormatError(reader.place - 1, 'unsupported DWARF operation', op);
   }
 }
 
@@ -170,15 +186,19 @@ function stackOperation(
 /**
  * The value of an expression; NaN where it needs a register or memory that is not known.
  * `initial` lies on the stack at the start: the CFA, for the rules of registers. Throws
- * FormatError for an operation that is unknown or finds too little on the stack.
+ * FormatError for an operation that is unknown or finds too little on the stack, and for an
+ * expression that is longer than any that is written.
  */
 export function evaluate(
-  bytes: Uint8Array,
+  { bytes, address }: Expression,
   initial: readonly number[],
   input: ExpressionInput,
 ): number {
-  const reader = new CfiReader(bytes, 0);
-  const values = new Values(initial);
+  if (bytes.byteLength > EXPRESSION_BYTES_MAX) {
+    throw new FormatError(address, 'implausible length of an expression', bytes.byteLength);
+  }
+  const reader = new CfiReader(bytes, address);
+  const values = new Values(initial, reader);
   while (!reader.done) step(reader.u8(), reader, values, input);
   return values.pop();
 }

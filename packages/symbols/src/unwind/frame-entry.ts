@@ -7,7 +7,7 @@
  *   length u32 │ FDE: distance to its CIE u32 │ start │ range │ [augmentation] │ instructions
  */
 import { type ElfFile, FormatError } from '../elf/index.js';
-import { CfiReader, DW_EH_PE_OMIT } from './cfi-reader.js';
+import { CfiReader, DW_EH_PE_INDIRECT, DW_EH_PE_OMIT } from './cfi-reader.js';
 
 /** What all functions of one CIE share. */
 export interface CommonEntry {
@@ -38,19 +38,27 @@ export interface FrameEntry {
 /** Length that announces the 64-bit form, which no Linux compiler writes into `.eh_frame`. */
 const EXTENDED_LENGTH = 0xffffffff;
 /** One function's entry is never that long: sqlite's largest has 30 KB. */
-const ENTRY_BYTES_MAX = 1 << 24;
+const ENTRY_BYTES_MAX = 1 << 20;
+/** Nor is what many functions share: some twenty bytes in every file looked at. */
+const COMMON_BYTES_MAX = 1 << 12;
+/** CIEs that are kept; linkers merge equal ones, so that real files have a few. */
+const COMMON_KEPT_MAX = 1024;
 
 /** The bytes of the entry at an address, without its length; undefined for the terminator. */
-export function entryBytes(elf: ElfFile, address: number): CfiReader | undefined {
+export function entryBytes(
+  elf: ElfFile,
+  address: number,
+  bytesMax = ENTRY_BYTES_MAX,
+): CfiReader | undefined {
   const length = new CfiReader(elf.readVirtual(address, 4), address).u32();
   if (length === 0) return undefined;
-  if (length === EXTENDED_LENGTH || length > ENTRY_BYTES_MAX || length < 4) {
+  if (length === EXTENDED_LENGTH || length > bytesMax || length < 4) {
     throw new FormatError(address, 'implausible length of a frame entry', length);
   }
   return new CfiReader(elf.readVirtual(address + 4, length), address + 4);
 }
 
-/** Reads CIEs and FDEs of one file; keeps every CIE that it has seen. */
+/** Reads CIEs and FDEs of one file; keeps the CIEs that it has seen, a bounded number of them. */
 export class FrameEntries {
   readonly #elf: ElfFile;
   readonly #common = new Map<number, CommonEntry>();
@@ -84,11 +92,12 @@ export class FrameEntries {
   #commonAt(address: number, from: number): CommonEntry {
     const known = this.#common.get(address);
     if (known !== undefined) return known;
-    const reader = entryBytes(this.#elf, address);
+    const reader = entryBytes(this.#elf, address, COMMON_BYTES_MAX);
     if (reader === undefined || reader.u32() !== 0) {
       throw new FormatError(from, 'frame entry names a place without a CIE', address);
     }
     const common = parseCommon(reader);
+    if (this.#common.size >= COMMON_KEPT_MAX) this.#common.clear();
     this.#common.set(address, common);
     return common;
   }
@@ -102,17 +111,30 @@ interface Augmentation {
   signal: boolean;
 }
 
+/** The encoding of functions' addresses, which have to be readable without a loader. */
+function pointerEncoding(data: CfiReader): number {
+  const { place } = data;
+  const encoding = data.u8();
+  if (encoding === DW_EH_PE_OMIT || (encoding & DW_EH_PE_INDIRECT) !== 0) {
+    throw new FormatError(place, "unsupported encoding of functions' addresses", encoding);
+  }
+  return encoding;
+}
+
 function parseAugmentation(reader: CfiReader, letters: string): Augmentation {
   const found: Augmentation = { pointerEncoding: 0, signal: false };
   const length = reader.uleb();
   const data = new CfiReader(reader.take(length), reader.address + reader.at - length);
   for (const letter of letters) {
-    if (letter === 'R') found.pointerEncoding = data.u8();
-    else if (letter === 'P') data.pointer(data.u8());
+    if (letter === 'R') found.pointerEncoding = pointerEncoding(data);
+    else if (letter === 'P') data.skipPointer(data.u8());
     else if (letter === 'L') data.u8();
     else if (letter === 'S') found.signal = true;
-    // 'B' (arm64: signed with key B) has no data; the rest of an unknown letter's is skipped.
-    else if (letter !== 'B') break;
+    // arm64's B (signed with key B) and G (a tagged frame) have no data. What an unknown letter
+    // has cannot be told from that of the letters behind it, and R may be among them.
+    else if (letter !== 'B' && letter !== 'G') {
+      throw new FormatError(reader.address, 'unsupported augmentation of a CIE', `z${letters}`);
+    }
   }
   return found;
 }
@@ -134,9 +156,6 @@ function parseCommon(reader: CfiReader): CommonEntry {
   const found: Augmentation = augmented
     ? parseAugmentation(reader, letters.slice(1))
     : { pointerEncoding: 0, signal: false };
-  if (found.pointerEncoding === DW_EH_PE_OMIT) {
-    throw new FormatError(reader.address, 'CIE without a pointer encoding', DW_EH_PE_OMIT);
-  }
   const instructionsAddress = reader.address + reader.at;
   const instructions = rest(reader);
   return {

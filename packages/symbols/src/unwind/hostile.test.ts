@@ -77,7 +77,7 @@ t.test('expressions of any bytes end', async test => {
   for (let i = 0; i < 20000; i++) {
     const length = 1 + (random.next().value % 24);
     const bytes = Uint8Array.from({ length }, () => random.next().value & 0xff);
-    outcomes[attempt(() => evaluate(bytes, [4096], input))]++;
+    outcomes[attempt(() => evaluate({ bytes, address: 0 }, [4096], input))]++;
   }
   test.ok(outcomes.answered > 0 && outcomes.refused > 0, JSON.stringify(outcomes));
 });

@@ -5,6 +5,7 @@
  */
 import { FormatError } from '../elf/index.js';
 import { CfiReader } from './cfi-reader.js';
+import type { Expression } from './expression.js';
 import type { CommonEntry, FrameEntry } from './frame-entry.js';
 import type { CfaRule, RegisterRule, UnwindRow } from './unwind-row.js';
 
@@ -43,6 +44,20 @@ const GNU_NEGATIVE_OFFSET_EXTENDED = 0x2f;
 /** Compilers nest remembered rows two deep; a loop of them must not eat the memory. */
 const REMEMBERED_MAX = 64;
 
+/** No architecture has registers of higher DWARF numbers (x86-64: 145, arm64: 127). */
+const REGISTER_MAX = 255;
+
+/**
+ * What one row may cost. A program of 30 KB, the longest in sqlite, costs some twelve thousand;
+ * without a bound, remembered rows make the work quadratic in the bytes.
+ */
+export const ROW_WORK_MAX = 1 << 20;
+
+/** Instructions run, and rules copied by them: what lookups have cost so far. */
+export interface Work {
+  units: number;
+}
+
 interface Row {
   cfa: CfaRule | undefined;
   registers: Map<number, RegisterRule>;
@@ -50,15 +65,34 @@ interface Row {
 
 const copyOf = (row: Row): Row => ({ cfa: row.cfa, registers: new Map(row.registers) });
 
+/** The number of a register. */
+function register(reader: CfiReader): number {
+  const { place } = reader;
+  const number = reader.uleb();
+  if (number <= REGISTER_MAX) return number;
+  throw new FormatError(place, 'implausible number of a register', number);
+}
+
+/** An expression, its length first. */
+function expression(reader: CfiReader): Expression {
+  const length = reader.uleb();
+  const address = reader.place;
+  return { bytes: reader.take(length), address };
+}
+
 /** The machine that instructions change. */
 class RowProgram {
   row: Row = { cfa: undefined, registers: new Map() };
   readonly #common: CommonEntry;
   readonly #initial: Row | undefined;
   readonly #remembered: Row[] = [];
+  readonly #work: Work;
+  readonly #workEnd: number;
 
-  constructor(common: CommonEntry, initial?: Row) {
+  constructor(common: CommonEntry, work: Work, initial?: Row) {
     this.#common = common;
+    this.#work = work;
+    this.#workEnd = work.units + ROW_WORK_MAX;
     this.#initial = initial;
     if (initial !== undefined) this.row = copyOf(initial);
   }
@@ -67,6 +101,7 @@ class RowProgram {
   run(reader: CfiReader, start: number, target: number): void {
     let location = start;
     while (!reader.done) {
+      this.#spend(1, reader);
       const op = reader.u8();
       const next = this.#advanced(op, reader, location);
       if (next === undefined) {
@@ -74,11 +109,18 @@ class RowProgram {
         continue;
       }
       if (next < location) {
-        throw new FormatError(reader.address + reader.at, 'location goes backwards', next);
+        throw new FormatError(reader.place, 'location goes backwards', next);
       }
       location = next;
       if (location > target) return;
     }
+  }
+
+  /** Counts work, and refuses what no compiler asks for. */
+  #spend(units: number, { place }: CfiReader): void {
+    this.#work.units += units;
+    if (this.#work.units <= this.#workEnd) return;
+    throw new FormatError(place, 'frame entry asks for more work than allowed', ROW_WORK_MAX);
   }
 
   /** The new location if the instruction moves it. */
@@ -105,11 +147,7 @@ class RowProgram {
     if ((op & 0xc0) === OP_OFFSET) this.#save(low, reader.uleb() * dataFactor);
     else if ((op & 0xc0) === OP_RESTORE) this.#restore(low);
     else if (!this.#changeCfa(op, reader) && !this.#changeRegister(op, reader)) {
-      throw new FormatError(
-        reader.address + reader.at - 1,
-        'unknown call frame instruction',
-        `0x${op.toString(16)}`,
-      );
+      throw new FormatError(reader.place - 1, 'unknown call frame instruction', op);
     }
   }
 
@@ -117,17 +155,17 @@ class RowProgram {
     const { dataFactor } = this.#common;
     switch (op) {
       case DEF_CFA:
-        this.row.cfa = { kind: 'register', register: reader.uleb(), offset: reader.uleb() };
+        this.row.cfa = { kind: 'register', register: register(reader), offset: reader.uleb() };
         return true;
       case DEF_CFA_SF:
         this.row.cfa = {
           kind: 'register',
-          register: reader.uleb(),
+          register: register(reader),
           offset: reader.sleb() * dataFactor,
         };
         return true;
       case DEF_CFA_REGISTER:
-        this.row.cfa = { ...this.#registerCfa(reader), register: reader.uleb() };
+        this.row.cfa = { ...this.#registerCfa(reader), register: register(reader) };
         return true;
       case DEF_CFA_OFFSET:
         this.row.cfa = { ...this.#registerCfa(reader), offset: reader.uleb() };
@@ -136,7 +174,7 @@ class RowProgram {
         this.row.cfa = { ...this.#registerCfa(reader), offset: reader.sleb() * dataFactor };
         return true;
       case DEF_CFA_EXPRESSION:
-        this.row.cfa = { kind: 'expression', bytes: reader.take(reader.uleb()) };
+        this.row.cfa = { kind: 'expression', ...expression(reader) };
         return true;
       default:
         return false;
@@ -155,44 +193,45 @@ class RowProgram {
         return true;
       case REMEMBER_STATE:
         if (this.#remembered.length >= REMEMBERED_MAX) {
-          throw new FormatError(reader.address + reader.at, 'too many remembered rows');
+          throw new FormatError(reader.place, 'too many remembered rows', REMEMBERED_MAX);
         }
+        this.#spend(registers.size, reader);
         this.#remembered.push(copyOf(this.row));
         return true;
       case RESTORE_STATE: {
         const row = this.#remembered.pop();
         if (row === undefined) {
-          throw new FormatError(reader.address + reader.at, 'no remembered row to restore');
+          throw new FormatError(reader.place - 1, 'no remembered row to restore', op);
         }
         this.row = row;
         return true;
       }
       case OFFSET_EXTENDED:
-        this.#save(reader.uleb(), reader.uleb() * dataFactor);
+        this.#save(register(reader), reader.uleb() * dataFactor);
         return true;
       case OFFSET_EXTENDED_SF:
-        this.#save(reader.uleb(), reader.sleb() * dataFactor);
+        this.#save(register(reader), reader.sleb() * dataFactor);
         return true;
       case GNU_NEGATIVE_OFFSET_EXTENDED:
-        this.#save(reader.uleb(), -reader.uleb() * dataFactor);
+        this.#save(register(reader), -reader.uleb() * dataFactor);
         return true;
       case RESTORE_EXTENDED:
-        this.#restore(reader.uleb());
+        this.#restore(register(reader));
         return true;
       case UNDEFINED:
-        registers.set(reader.uleb(), { kind: 'undefined' });
+        registers.set(register(reader), { kind: 'undefined' });
         return true;
       case SAME_VALUE:
-        registers.set(reader.uleb(), { kind: 'same' });
+        registers.set(register(reader), { kind: 'same' });
         return true;
       case REGISTER:
-        registers.set(reader.uleb(), { kind: 'register', register: reader.uleb() });
+        registers.set(register(reader), { kind: 'register', register: register(reader) });
         return true;
       case VAL_OFFSET:
-        registers.set(reader.uleb(), { kind: 'value', offset: reader.uleb() * dataFactor });
+        registers.set(register(reader), { kind: 'value', offset: reader.uleb() * dataFactor });
         return true;
       case VAL_OFFSET_SF:
-        registers.set(reader.uleb(), { kind: 'value', offset: reader.sleb() * dataFactor });
+        registers.set(register(reader), { kind: 'value', offset: reader.sleb() * dataFactor });
         return true;
       case EXPRESSION:
         this.#expression(reader, 'savedExpression');
@@ -206,8 +245,7 @@ class RowProgram {
   }
 
   #expression(reader: CfiReader, kind: 'savedExpression' | 'valueExpression'): void {
-    const register = reader.uleb();
-    this.row.registers.set(register, { kind, bytes: reader.take(reader.uleb()) });
+    this.row.registers.set(register(reader), { kind, ...expression(reader) });
   }
 
   #save(register: number, offset: number): void {
@@ -223,17 +261,17 @@ class RowProgram {
   #registerCfa(reader: CfiReader): Extract<CfaRule, { kind: 'register' }> {
     const { cfa } = this.row;
     if (cfa?.kind === 'register') return cfa;
-    throw new FormatError(reader.address + reader.at, 'CFA changed before it was defined');
+    throw new FormatError(reader.place, 'CFA changed before it was defined', cfa?.kind);
   }
 }
 
 const initialRows = new WeakMap<CommonEntry, Row>();
 
 /** The row with which every function of a CIE starts. */
-function initialRow(common: CommonEntry): Row {
+function initialRow(common: CommonEntry, work: Work): Row {
   let row = initialRows.get(common);
   if (row === undefined) {
-    const program = new RowProgram(common);
+    const program = new RowProgram(common, work);
     program.run(new CfiReader(common.instructions, common.instructionsAddress), 0, 0);
     row = program.row;
     initialRows.set(common, row);
@@ -242,12 +280,12 @@ function initialRow(common: CommonEntry): Row {
 }
 
 /**
- * The row that holds at an address of a function. Throws FormatError for instructions that are
- * unknown, cut off or contradict themselves; the work is bounded by the entry's own length.
+ * The row that holds at an address of a function; adds to `work` what it cost. Throws FormatError
+ * for instructions that are unknown, cut off, contradict themselves or cost over ROW_WORK_MAX.
  */
-export function rowAt(entry: FrameEntry, address: number): UnwindRow {
+export function rowAt(entry: FrameEntry, address: number, work: Work = { units: 0 }): UnwindRow {
   const { common } = entry;
-  const program = new RowProgram(common, initialRow(common));
+  const program = new RowProgram(common, work, initialRow(common, work));
   const reader = new CfiReader(entry.instructions, entry.instructionsAddress);
   program.run(reader, entry.start, address);
   const { cfa, registers } = program.row;

@@ -98,7 +98,7 @@ class Unwinder {
   }
 
   #cfa(row: UnwindRow): number {
-    if (row.cfa.kind === 'expression') return evaluate(row.cfa.bytes, [], this.#input());
+    if (row.cfa.kind === 'expression') return evaluate(row.cfa, [], this.#input());
     return (this.registers[row.cfa.register] ?? NaN) + row.cfa.offset;
   }
 
@@ -117,9 +117,9 @@ class Unwinder {
       case 'register':
         return this.registers[rule.register] ?? NaN;
       case 'savedExpression':
-        return read(evaluate(rule.bytes, [cfa], this.#input()));
+        return read(evaluate(rule, [cfa], this.#input()));
       case 'valueExpression':
-        return evaluate(rule.bytes, [cfa], this.#input());
+        return evaluate(rule, [cfa], this.#input());
     }
   }
 
@@ -174,8 +174,9 @@ export function unwindCopy(arch: Arch, copy: StackCopy, options: WalkOptions): W
     const before = unwinder.registers[stackPointer]!;
     const next = stepFrom(unwinder, pc, exact, options);
     if ('kind' in next) return { addresses, end: next };
-    // Only a leaf's frame may be empty (arm64, before it has stored anything).
-    if (!first && !(unwinder.registers[stackPointer]! > before)) {
+    const after = unwinder.registers[stackPointer]!;
+    // Only a leaf's frame may be empty (arm64, before it has stored anything); none is negative.
+    if (!(after > before || (first && !(after < before)))) {
       return { addresses, end: truncated(`frame of the caller at ${hex(next.pc)} has no size`) };
     }
     ({ pc, exact } = next);

@@ -3,11 +3,12 @@
  * information states it. What a reader would get wrong: a register that is not named keeps its
  * value, and an *undefined* return address is the end of the thread, not an error.
  */
+import type { Expression } from './expression.js';
 
 /** How the canonical frame address (the stack pointer before the call) is found. */
 export type CfaRule =
   | { readonly kind: 'register'; readonly register: number; readonly offset: number }
-  | { readonly kind: 'expression'; readonly bytes: Uint8Array };
+  | ({ readonly kind: 'expression' } & Expression);
 
 /** Where the caller's value of one register is. */
 export type RegisterRule =
@@ -19,8 +20,7 @@ export type RegisterRule =
   | { readonly kind: 'value'; readonly offset: number }
   | { readonly kind: 'register'; readonly register: number }
   /** In memory, where the expression leads, or what it leads to. */
-  | { readonly kind: 'savedExpression'; readonly bytes: Uint8Array }
-  | { readonly kind: 'valueExpression'; readonly bytes: Uint8Array };
+  | ({ readonly kind: 'savedExpression' | 'valueExpression' } & Expression);
 
 /** What holds at an address. */
 export interface UnwindRow {

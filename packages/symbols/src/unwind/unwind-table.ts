@@ -7,7 +7,7 @@
 import { type ElfFile, FormatError, viewOf } from '../elf/index.js';
 import { CfiReader } from './cfi-reader.js';
 import { entryBytes, FrameEntries, type FrameEntry } from './frame-entry.js';
-import { rowAt } from './row-program.js';
+import { rowAt, type Work } from './row-program.js';
 import type { UnwindRow } from './unwind-row.js';
 
 /** Program header type of `.eh_frame_hdr` (Linux Standard Base, Core, 10.1.3). */
@@ -38,8 +38,8 @@ function searchTable(elf: ElfFile): FunctionStarts | undefined {
   const count = header.pointer(encodings.count, address);
   if (count === undefined || encodings.table !== SEARCH_TABLE_ENCODING) return undefined;
   const rows = header.bytes.subarray(header.at);
-  if (count > Math.floor(rows.byteLength / SEARCH_ROW_BYTES)) {
-    throw new FormatError(address, '.eh_frame_hdr is shorter than its count', count);
+  if (count < 0 || count > Math.floor(rows.byteLength / SEARCH_ROW_BYTES)) {
+    throw new FormatError(address, '.eh_frame_hdr has no room for its count', count);
   }
   const view = viewOf(rows);
   return {
@@ -74,7 +74,10 @@ function walkSection(elf: ElfFile, entries: FrameEntries): FunctionStarts {
 export class UnwindTable {
   readonly #elf: ElfFile;
   readonly #entries: FrameEntries;
+  /** What lookups have cost so far, in instructions and rules copied: bounded for each of them. */
+  readonly work: Work = { units: 0 };
   #functions: FunctionStarts | undefined;
+  #refusal: FormatError | undefined;
 
   constructor(elf: ElfFile) {
     this.#elf = elf;
@@ -92,7 +95,7 @@ export class UnwindTable {
    */
   rowAt(address: number): UnwindRow | undefined {
     const entry = this.entryAt(address);
-    return entry === undefined ? undefined : rowAt(entry, address);
+    return entry === undefined ? undefined : rowAt(entry, address, this.work);
   }
 
   /** The entry of the function at a virtual address, or undefined. */
@@ -111,6 +114,15 @@ export class UnwindTable {
   }
 
   #starts(): FunctionStarts {
-    return (this.#functions ??= searchTable(this.#elf) ?? walkSection(this.#elf, this.#entries));
+    if (this.#functions !== undefined) return this.#functions;
+    // A damaged file is read once, and not again for each address that is asked for.
+    if (this.#refusal !== undefined) throw this.#refusal;
+    try {
+      this.#functions = searchTable(this.#elf) ?? walkSection(this.#elf, this.#entries);
+      return this.#functions;
+    } catch (error) {
+      if (error instanceof FormatError) this.#refusal = error;
+      throw error;
+    }
   }
 }
