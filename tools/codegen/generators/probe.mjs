@@ -2,41 +2,62 @@
  * `nx g @sonde/codegen:probe NAME` and `sonde-codegen new NAME`: the files of a new probe that
  * works at once. It reports the system calls of the target, until its author writes something
  * better. What a reader would get wrong: no list of probes has to be changed. The Nx plugin finds
- * the schema, and the command line finds the key `sonde.probe` of the package.
+ * the schema, and the command line finds the key `sonde.probe` of the package. Outside of this
+ * repository a probe is a plain npm package of its own.
  */
+import { readFileSync } from 'node:fs';
+import {
+  moduleText,
+  programText,
+  readmeText,
+  schemaText,
+  snake,
+  testText,
+} from './probe-files.mjs';
+
+/** @typedef {'workspace' | 'package'} Layout a folder of Sonde's repository, or a package alone */
+
+/** What a package outside of the repository is built and tested by, beside Sonde's packages. */
+const TOOLS = { '@types/node': '20.19.25', tap: '21.8.0', typescript: '6.0.3' };
 
 /**
- * The files of a new probe, as text by path from the workspace's root.
+ * The files of a new probe, as text by path: from the workspace's root, or from the folder in which
+ * the package's own folder is made.
  *
  * @param {string} name kebab case, without `probe-`
+ * @param {Layout} layout
  * @returns {Record<string, string>}
  * @throws {TypeError} for a name that is not kebab case
  */
-export function probeFiles(name) {
+export function probeFiles(name, layout) {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     throw new TypeError(`make probe "${name}": the name is not kebab case, such as socket-reads`);
   }
-  const root = `packages/probe-${name}`;
-  return {
-    [`${root}/package.json`]: `${JSON.stringify(packageJson(name), null, 2)}\n`,
-    [`${root}/tsconfig.json`]: json({ files: [], references: [{ path: './tsconfig.lib.json' }] }),
-    [`${root}/tsconfig.lib.json`]: json(TSCONFIG),
-    [`${root}/README.md`]: readme(name),
-    [`${root}/src/schema.ts`]: schema(name),
-    [`${root}/src/${snake(name)}.bpf.c`]: program(name),
-    [`${root}/src/probe.ts`]: probeModule(name),
-    [`${root}/src/${name}.kernel.test.ts`]: kernelTest(name),
+  const { root, files, commands } =
+    layout === 'workspace' ? workspaceLayout(name) : packageLayout(name);
+  const probe = { name, commands };
+  const all = {
+    ...files,
+    'README.md': readmeText(probe),
+    'src/schema.ts': schemaText(probe),
+    [`src/${snake(name)}.bpf.c`]: programText(probe),
+    'src/probe.ts': moduleText(probe),
+    [`src/${name}.kernel.test.ts`]: testText(probe),
   };
+  return Object.fromEntries(Object.entries(all).map(([path, text]) => [`${root}/${path}`, text]));
 }
 
 /**
- * The Nx generator.
+ * The Nx generator. In a workspace that is not Sonde's own, the probe is a package like any other.
  *
  * @param {import('@nx/devkit').Tree} tree
  * @param {{ name: string }} options
  */
 export default function generate(tree, options) {
-  for (const [path, text] of Object.entries(probeFiles(options.name))) {
+  const own = tree.exists('packages/core/bpf/sonde.bpf.h');
+  for (const [path, text] of Object.entries(
+    probeFiles(options.name, own ? 'workspace' : 'package'),
+  )) {
     if (tree.exists(path)) throw new Error(`make probe ${options.name}: ${path} exists already`);
     tree.write(path, text);
   }
@@ -45,163 +66,117 @@ export default function generate(tree, options) {
 /** @param {unknown} value */
 const json = value => `${JSON.stringify(value, null, 2)}\n`;
 
-/** @param {string} name */
-const snake = name => name.replaceAll('-', '_');
+/** As prettier has it everywhere but in package.json. @param {unknown} value */
+const shortLists = value => json(value).replaceAll(/\[\s+("[^"]*")\s+\]/g, '[$1]');
 
-const TSCONFIG = {
-  extends: '../../tsconfig.base.json',
-  compilerOptions: { rootDir: 'src', outDir: 'dist', tsBuildInfoFile: 'dist/.tsbuildinfo' },
-  include: ['src/**/*.ts'],
-  references: [{ path: '../core/tsconfig.lib.json' }, { path: '../../vm-tests/tsconfig.lib.json' }],
-};
+/** @returns {string} the version of this package, which all of Sonde's packages share */
+function ownVersion() {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+}
+
+/** What both layouts' package.json say. @param {string} version */
+const manifest = version => ({
+  license: 'Apache-2.0',
+  type: 'module',
+  engines: { node: '>=20.19.0' },
+  files: ['dist', '!dist/**/*.test.*'],
+  exports: {
+    '.': { types: './dist/probe.d.ts', default: './dist/probe.js' },
+    './schema': { types: './dist/schema.d.ts', default: './dist/schema.js' },
+  },
+  sonde: { probe: './dist/probe.js' },
+  dependencies: { '@sonde/core': version },
+});
 
 /** @param {string} name */
-function packageJson(name) {
+function workspaceLayout(name) {
+  const version = ownVersion();
+  const tsconfig = {
+    extends: '../../tsconfig.base.json',
+    compilerOptions: { rootDir: 'src', outDir: 'dist', tsBuildInfoFile: 'dist/.tsbuildinfo' },
+    include: ['src/**/*.ts'],
+    references: [
+      { path: '../core/tsconfig.lib.json' },
+      { path: '../../vm-tests/tsconfig.lib.json' },
+    ],
+  };
   return {
-    name: `@sonde/probe-${name}`,
-    version: '0.1.0',
-    description: `Sonde probe: ${name}`,
-    license: 'Apache-2.0',
-    type: 'module',
-    engines: { node: '>=20.19.0' },
-    nx: { name: `probe-${name}`, tags: ['room:probe'] },
-    files: ['dist', '!dist/**/*.test.*'],
-    exports: {
-      '.': { types: './dist/probe.d.ts', default: './dist/probe.js' },
-      './schema': { types: './dist/schema.d.ts', default: './dist/schema.js' },
+    root: `packages/probe-${name}`,
+    files: {
+      'package.json': json({
+        name: `@sonde/probe-${name}`,
+        version,
+        description: `Sonde probe: ${name}`,
+        ...manifest(version),
+        nx: { name: `probe-${name}`, tags: ['room:probe'] },
+        devDependencies: { '@sonde/vm-tests': version },
+      }),
+      'tsconfig.json': json({ files: [], references: [{ path: './tsconfig.lib.json' }] }),
+      'tsconfig.lib.json': shortLists(tsconfig),
     },
-    sonde: { probe: './dist/probe.js' },
-    dependencies: { '@sonde/core': '0.1.0' },
-    devDependencies: { '@sonde/vm-tests': '0.1.0' },
+    commands: {
+      generate: `npx nx run probe-${name}:codegen`,
+      test: `npx nx run probe-${name}:test`,
+      run: `sudo npx sonde run ${name} --pid PID`,
+      matrix: 'on every kernel of `vm-tests/matrix.json`.',
+    },
   };
 }
 
 /** @param {string} name */
-function schema(name) {
-  return `/**
- * What the probe ${name} declares. Everything else is made from it: the C header, the decoder, the
- * command line's columns and flags.
- */
-import { defineProbe, event, param, point, rawTracepoint, tid, u32 } from '@sonde/core/schema';
-
-export default defineProbe({
-  name: '${name}',
-  about: 'system calls of the target',
-  events: {
-    call: event('A system call was entered.', {
-      number: u32("the call's number on this architecture"),
-      tid: tid('thread that made it'),
-    }),
-  },
-  params: {
-    firstNumber: param(u32('calls below this number are not reported'), { default: 0 }),
-  },
-  attach: [
-    point('enter', {
-      about: 'entry of every system call',
-      oneOf: [rawTracepoint('sys_enter', { program: 'call_enter' })],
-    }),
-  ],
-});
-`;
+function packageLayout(name) {
+  const version = ownVersion();
+  const ours = Object.fromEntries(
+    ['cli', 'codegen', 'vm-tests'].map(each => [`@sonde/${each}`, version]),
+  );
+  const common = manifest(version);
+  return {
+    root: name,
+    files: {
+      'package.json': json({
+        name: `sonde-probe-${name}`,
+        version: '0.1.0',
+        description: `Sonde probe: ${name}`,
+        keywords: ['sonde-probe'],
+        ...common,
+        // No program of Sonde's own is traced by the test, so none is built for it.
+        sonde: { ...common.sonde, workloads: [] },
+        scripts: {
+          generate: 'sonde-codegen .',
+          build: 'sonde-codegen . && sonde-codegen bpf . && tsc',
+          test: 'npm run build && sonde-vm run',
+          report: 'sonde-vm report --write',
+          prepack: 'npm run build',
+        },
+        devDependencies: { ...ours, ...TOOLS },
+      }),
+      'tsconfig.json': shortLists({
+        compilerOptions: COMPILER_OPTIONS,
+        include: ['src/**/*.ts'],
+      }),
+      '.gitignore': 'node_modules\ndist\nout\n',
+    },
+    commands: {
+      generate: 'npm run generate',
+      test: 'npm install && npm test',
+      run: `sudo npx sonde run ${name} --pid PID`,
+      matrix: 'on this machine, where its kernel and rights allow, and in guests.',
+    },
+  };
 }
 
-/** @param {string} name */
-function program(name) {
-  const prefix = snake(name);
-  return `// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/*
- * ${name}: one record for each system call of the target.
- */
-#include "gen/${name}.bpf.h"
-
-/* Index of the attach point in the schema. */
-#define ENTER_POINT 0
-
-/* include/trace/events/syscalls.h: the registers, then the call's number. */
-SEC("raw_tp/sys_enter")
-int call_enter(__u64 *ctx)
-{
-	struct ${prefix}_call *event;
-	__u32 number = ctx[1];
-
-	if (!sonde_is_target())
-		return 0;
-	sonde_hit_point(ENTER_POINT);
-	if (number < config.first_number)
-		return 0;
-	event = ${prefix}_call_reserve();
-	if (!event)
-		return 0;
-	event->number = number;
-	event->tid = sonde_tid();
-	${prefix}_call_submit(event);
-	return 0;
-}
-`;
-}
-
-/** @param {string} name */
-function probeModule(name) {
-  return `/**
- * The probe ${name} as sessions load it. The key \`sonde.probe\` of package.json points here.
- */
-export { probe, probe as default } from './gen/${name}.js';
-`;
-}
-
-/** @param {string} name */
-function kernelTest(name) {
-  return `/**
- * The probe ${name} on a real kernel, against what the traced program says about itself.
- */
-import { openSession } from '@sonde/core';
-import { reportCompared, startWorkload } from '@sonde/vm-tests/kit';
-import t from 'tap';
-import { CallCursor, probe } from './gen/${name}.js';
-
-// An emulated machine is slow; who runs this file ends it when it hangs.
-t.setTimeout(0);
-
-/** Number of write(2): include/uapi/asm-generic/unistd.h, and x86_64's own table. */
-const WRITE = process.arch === 'arm64' ? 64 : 1;
-
-const COMMANDS = 5;
-
-t.test('every answer of the program is a call of write', async t => {
-  const workload = startWorkload('touch');
-  t.teardown(() => workload.stop());
-  await workload.next();
-  const session = await openSession({ pid: workload.pid, probes: [{ module: probe }] });
-  t.teardown(() => session.close());
-  const cursor = new CallCursor();
-  let writes = 0;
-  session.onEvent('${name}', 'call', (view, offset) => {
-    if (cursor.at(view, offset).number === WRITE) writes += 1;
-  });
-  for (let sent = 0; sent < COMMANDS; sent += 1) await workload.command('write 1');
-  session.drain();
-  t.ok(writes >= COMMANDS, \`\${writes} calls for \${COMMANDS} answers\`);
-  reportCompared(writes);
-});
-`;
-}
-
-/** @param {string} name */
-function readme(name) {
-  return `# probe-${name}
-
-Reports the system calls of the traced process.
-
-\`\`\`sh
-npm install
-npx nx run probe-${name}:test
-npx sonde run ${name} --pid PID
-\`\`\`
-
-- \`src/schema.ts\` declares events, maps, parameters and attach points. Start there.
-- \`src/${snake(name)}.bpf.c\` fills the events.
-- \`src/${name}.kernel.test.ts\` runs on every kernel of \`vm-tests/matrix.json\`.
-- \`src/gen/\` is printed from the schema by \`npx nx run probe-${name}:codegen\`; commit it.
-`;
-}
+const COMPILER_OPTIONS = {
+  target: 'es2022',
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  lib: ['es2023'],
+  types: ['node'],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: true,
+  declaration: true,
+  sourceMap: true,
+  rootDir: 'src',
+  outDir: 'dist',
+};

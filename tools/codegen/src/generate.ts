@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ProbeIr } from '@sonde/core/schema';
 import { printFrameworkHeader } from './c/framework-header.js';
 import { printProbeHeader } from './c/probe-header.js';
+import { printReference } from './markdown/reference.js';
 import { printIrModule, printProbeModule } from './typescript/probe-module.js';
 import { evaluateSchema } from './evaluate-schema.js';
 
@@ -44,6 +45,7 @@ export async function generateProbe(probeDir: string): Promise<GeneratedFile[]> 
   const folder = resolve(probeDir, 'src/gen');
   return [
     { path: join(folder, `${ir.name}.bpf.h`), text: printProbeHeader(ir, schemaFile) },
+    { path: join(folder, `${ir.name}.md`), text: printReference(ir, schemaFile) },
     { path: join(folder, `${ir.name}-ir.ts`), text: await printIrModule(ir, schemaFile) },
     { path: join(folder, `${ir.name}.ts`), text: await printProbeModule(ir, schemaFile) },
   ];

@@ -15,6 +15,7 @@ export {
 } from './generate.js';
 export { printFrameworkHeader } from './c/framework-header.js';
 export { printProbeHeader } from './c/probe-header.js';
+export { printReference } from './markdown/reference.js';
 export { SchemaSource } from './source-index.js';
 export { printIrModule, printProbeModule } from './typescript/probe-module.js';
 export {

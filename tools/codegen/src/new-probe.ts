@@ -3,22 +3,26 @@
  * `generators/probe.mjs`, which `nx g` loads before anything is built.
  */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { repositoryRoot, shownPath, type GeneratedFile } from './generate.js';
 
 interface ProbeGenerator {
-  probeFiles(name: string): Record<string, string>;
+  probeFiles(name: string, layout: 'workspace' | 'package'): Record<string, string>;
 }
 
 /**
- * The files of a probe called `name` in the repository around `folder`. Throws TypeError for a name
- * that is not kebab case, and Error where one of the files exists.
+ * The files of a probe called `name`: in Sonde's repository a folder of `packages`, anywhere else a
+ * package of its own in the folder `name` of `folder`. Throws TypeError for a name that is not
+ * kebab case, and Error where one of the files exists.
  */
 export async function newProbe(folder: string, name: string): Promise<GeneratedFile[]> {
   const url = new URL('../generators/probe.mjs', import.meta.url);
   const { probeFiles } = (await import(url.href)) as ProbeGenerator;
-  const root = repositoryRoot(folder);
-  const files = Object.entries(probeFiles(name)).map(([path, text]) => ({
+  const repository = repositoryRoot(folder);
+  const inside = existsSync(join(repository, 'packages/core/bpf/sonde.bpf.h'));
+  const root = inside ? repository : folder;
+  const texts = probeFiles(name, inside ? 'workspace' : 'package');
+  const files = Object.entries(texts).map(([path, text]) => ({
     path: resolve(root, path),
     text,
   }));

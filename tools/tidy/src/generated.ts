@@ -42,7 +42,7 @@ export function staleGenerated(probes: readonly string[], ask: AskGenerator): Fi
     if (code === 0) return [];
     const name = probe.slice(probe.lastIndexOf('/') + 1);
     const message = `stale generated file; run npx nx run ${name}:codegen and commit it`;
-    const named = [...output.matchAll(/packages\/[\w./-]+\.(?:h|ts)\b/g)].map(match => match[0]);
+    const named = [...output.matchAll(/packages\/[\w./-]+\.(?:h|ts|md)\b/g)].map(match => match[0]);
     const paths = [...new Set(named)].filter(path => /\/gen\//.test(path));
     if (paths.length > 0) return paths.map(path => ({ path, line: 1, message }));
     const said = output.trim().split('\n')[0] ?? '';

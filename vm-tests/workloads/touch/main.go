@@ -82,8 +82,12 @@ func command(how string, touch func(memory []byte), times int) func([]string) {
 	}
 }
 
-func main() {
+// From here on the main goroutine stays on the main thread, whose id is the process's.
+func init() {
 	runtime.LockOSThread()
+}
+
+func main() {
 	line.Serve(map[string]func([]string){
 		"write": command("write", writePages, 1),
 		"read":  command("read", readPages, 1),
