@@ -1,9 +1,8 @@
 /**
- * The Nx plugin that gives a project its tests: no project lists one by hand. `*.test.ts` beside
- * the sources makes `test`, and `*.kernel.test.ts` makes `kernel`. In probes the first is called
- * `unit`, because their `test` is the kernel tests and comes from tools/codegen. What a reader
- * would get wrong: a kernel test is never a unit test. It needs a kernel that takes BPF programs,
- * and runs on this one and in the cells of vm-tests/matrix.json.
+ * The Nx plugin that gives a project its unit tests: no project lists one by hand. `*.test.ts`
+ * beside the sources makes `test`, which in probes is called `unit`, because their `test` is the
+ * kernel tests. What a reader would get wrong: a kernel test is never a unit test. It needs a
+ * kernel that takes BPF programs, and its targets come from tools/codegen.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,27 +46,6 @@ function unitTarget(plain, up) {
 }
 
 /**
- * @returns {import('@nx/devkit').TargetConfiguration} a target that runs kernel tests of a project
- * without probe
- */
-function kernelTarget() {
-  return {
-    executor: '@sonde/codegen:kernel-test',
-    cache: true,
-    dependsOn: ['build', { projects: ['vm-tests'], target: 'build' }],
-    inputs: [
-      'default',
-      '^default',
-      '{workspaceRoot}/vm-tests/**/*',
-      { env: 'SONDE_LANE' },
-      { env: 'SONDE_CELLS' },
-    ],
-    outputs: ['{projectRoot}/out/tap'],
-    options: {},
-  };
-}
-
-/**
  * The targets that some test files of one project make.
  *
  * @param {readonly TestFile[]} files at least one, all of the same project
@@ -79,7 +57,6 @@ export function testTargets(files) {
   for (const { root, probe, plain, kernel } of files) {
     const up = root.replaceAll(/[^/]+/g, '..') + '/';
     if (!kernel) targets[probe ? 'unit' : 'test'] = unitTarget(plain, up);
-    else if (!probe) targets['kernel'] = kernelTarget();
   }
   return targets;
 }

@@ -71,14 +71,11 @@ t.test('a test file belongs to its project', async t => {
   t.equal(projectOf('elsewhere/a.test.ts'), undefined);
 });
 
-t.test('unit and kernel tests are targets of their own, and a probe keeps its test', async t => {
+t.test('unit tests are a target of their own, and a probe keeps its test', async t => {
   const names = (/** @type {string[]} */ ...files) =>
     Object.keys(testTargets(files.flatMap(file => projectOf(file) ?? [])));
   t.strictSame(names('packages/core/src/a.test.ts'), ['test']);
-  t.strictSame(names('vm-tests/src/a.test.ts', 'vm-tests/src/b.kernel.test.ts'), [
-    'test',
-    'kernel',
-  ]);
+  t.strictSame(names('vm-tests/src/a.test.ts', 'vm-tests/src/b.kernel.test.ts'), ['test']);
   t.strictSame(names('packages/probe-x/src/a.test.ts', 'packages/probe-x/src/b.kernel.test.ts'), [
     'unit',
   ]);

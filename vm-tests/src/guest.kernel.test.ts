@@ -4,8 +4,8 @@
  * It depends on no probe, so when it fails the fault lies in the image or the runner. The oracle is
  * the kernel's own count of a map's entries.
  */
-import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
+import { networkInterfaces, release } from 'node:os';
 import koffi from 'koffi';
 import t from 'tap';
 import { cellInfo, reportCompared } from './kit/index.js';
@@ -19,6 +19,20 @@ t.test('the kernel is the one that the cell names', async t => {
     const kernel = cell.name.slice(0, cell.name.lastIndexOf('-')).replace(/x$/, '');
     t.ok(release().startsWith(kernel), `${release()} is ${cell.name}`);
   }
+});
+
+t.test('a guest has no network but its own loopback', async t => {
+  const devices = readdirSync('/sys/class/net');
+  if (cellInfo().lane !== 'guest') {
+    t.ok(devices.includes('lo'), 'the host may have others');
+    return;
+  }
+  t.strictSame(devices, ['lo']);
+  const addresses = Object.values(networkInterfaces()).flatMap(each => each ?? []);
+  t.ok(
+    addresses.every(each => each.internal),
+    JSON.stringify(addresses),
+  );
 });
 
 t.test('a hash map holds what libbpf put into it', async t => {

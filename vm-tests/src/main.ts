@@ -12,25 +12,36 @@ import { UsageError, commaList, progress, takeOption } from './command-line.js';
 import { GUEST_DIED } from './guest/boot.js';
 import { prepareCells } from './guest/fleet.js';
 import { runJob } from './lanes/job.js';
-import { allCells, hostArchitecture, packageRoot, readMatrix, selectCells } from './matrix.js';
+import {
+  allCells,
+  hostArchitecture,
+  packageRoot,
+  readMatrix,
+  selectCells,
+  shardOf,
+} from './matrix.js';
+import { agreeCommand } from './agree-command.js';
 import { reportCommand } from './report/report-command.js';
 import { runCommand } from './run-command.js';
 import { machineCommand } from './machine-command.js';
 import { buildWorkloads } from './workloads.js';
 
-const USAGE = `usage: sonde-vm cells
+const USAGE = `usage: sonde-vm cells [--cells LIST] [--shard K/N] [--json]
        sonde-vm prepare [--cells LIST]
        sonde-vm workloads [--arch LIST] [--go RELEASES|all] [NAME…]
-       sonde-vm run [--cells LIST] [--lane host|guest] [--probes LIST] [--results FILE] [--jobs N]
+       sonde-vm run [--cells LIST] [--shard K/N] [--lane host|guest] [--probes LIST] [--jobs N]
+                    [--builds fast|full] [--results FILE] [--plan FILE]
+       sonde-vm agree [--cells LIST] [--lane host|guest] PROJECT…
        sonde-vm report [--check] [--write] [--cells LIST] [--probes DIRS] [--record FILE]
        sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]
        sonde-vm job [--cell NAME] [--out DIR] -- ARGUMENTS OF sonde…
        sonde-vm machine --cells LIST [--probes LIST] [--releases] [--out DIR]
 
-LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, "fast" and "full"
-select several. --probes takes project names or folders; every probe when left out. The first form
-of job traces the workload leaky; the second finds workloads in /payload/workloads, and what it
-writes to /out comes back in DIR/CELL.`;
+LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, and the sets
+"fast", "full", "nightly" and "all" select several; --shard takes every Nth of them. --probes takes
+project names or folders; every probe when left out. The first form of job traces the workload
+leaky; the second finds workloads in /payload/workloads, and what it writes to /out comes back in
+DIR/CELL.`;
 
 const stopper = new AbortController();
 
@@ -110,9 +121,30 @@ async function job(given: string[]): Promise<number> {
   return result.exitCode === GUEST_DIED ? 1 : result.exitCode;
 }
 
-function cells(): number {
-  for (const { name, kernel } of allCells(readMatrix())) {
-    process.stdout.write(`${name.padEnd(12)} ${kernel.set}  Debian ${kernel.suite}\n`);
+function cells(args: string[]): number {
+  const { values } = parseArgs({
+    args,
+    options: {
+      cells: { type: 'string', default: 'all' },
+      shard: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const chosen = selectCells(readMatrix(), commaList(values.cells));
+  const shown = values.shard === undefined ? chosen : shardOf(chosen, values.shard);
+  if (values.json) {
+    const facts = shown.map(({ name, kernel, architecture }) => ({
+      name,
+      kernel: kernel.name,
+      architecture: architecture.name,
+      set: kernel.set,
+      suite: kernel.suite,
+    }));
+    process.stdout.write(`${JSON.stringify(facts)}\n`);
+    return 0;
+  }
+  for (const { name, kernel } of shown) {
+    process.stdout.write(`${name.padEnd(12)} ${kernel.set.padEnd(7)}  Debian ${kernel.suite}\n`);
   }
   return 0;
 }
@@ -126,10 +158,11 @@ async function prepare(args: string[]): Promise<number> {
 }
 
 async function main([verb, ...args]: string[]): Promise<number> {
-  if (verb === 'cells') return cells();
+  if (verb === 'cells') return cells(args);
   if (verb === 'prepare') return prepare(args);
   if (verb === 'workloads') return workloads(args);
   if (verb === 'run') return runCommand(args, stopper.signal);
+  if (verb === 'agree') return agreeCommand(args);
   if (verb === 'report') return reportCommand(args);
   if (verb === 'job') return job(args);
   if (verb === 'machine') return machineCommand(args);

@@ -4,7 +4,7 @@ import { goReleases } from '@sonde/toolchain';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { buildsOf } from './releases.js';
-import { allCells, packageRoot, readMatrix, selectCells } from './matrix.js';
+import { allCells, packageRoot, readMatrix, selectCells, shardOf } from './matrix.js';
 
 const schema = JSON.parse(readFileSync(`${packageRoot}matrix.schema.json`, 'utf8')) as object;
 const validate = new Ajv({ allErrors: true, formats: { regex: true } }).compile(schema);
@@ -60,3 +60,29 @@ t.test('cells are selected by name, kernel, architecture and set', async t => {
   t.ok(names('fast').length > 0 && names('fast').length <= names('full').length);
   t.throws(() => names('4.19'), { message: /no cell 4\.19; there are / });
 });
+
+t.test(
+  'a wider set has the cells of the narrower ones, and shards have each cell once',
+  async t => {
+    const [first, second, third, ...rest] = matrix.kernels;
+    if (!first || !second || !third) throw new Error('the matrix has fewer than three kernels');
+    const kernels = [
+      { ...first, set: 'fast' } as const,
+      { ...second, set: 'full' } as const,
+      { ...third, set: 'nightly' } as const,
+      ...rest.map(kernel => ({ ...kernel, set: 'nightly' }) as const),
+    ];
+    const sets = { ...matrix, kernels };
+    const count = (word: string): number => selectCells(sets, [word]).length;
+    const wide = matrix.architectures.length;
+    t.strictSame([count('fast'), count('full')], [wide, 2 * wide]);
+    t.equal(count('nightly'), allCells(sets).length);
+    t.equal(count('all'), allCells(sets).length);
+    const all = allCells(matrix);
+    const shards = [1, 2, 3].map(k => shardOf(all, `${k}/3`));
+    t.strictSame(shards[0]?.slice(0, 2), [all[0], all[3]]);
+    t.strictSame(new Set(shards.flat()), new Set(all));
+    t.equal(shards.flat().length, all.length);
+    for (const wrong of ['0/2', '3/2', '2', 'a/b']) t.throws(() => shardOf(all, wrong), RangeError);
+  },
+);

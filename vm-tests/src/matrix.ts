@@ -35,10 +35,16 @@ export interface Architecture {
   readonly qemu: QemuMachine;
 }
 
+/** The sets of cells, from the narrowest to the widest; each has the cells of those before it. */
+export const CELL_SETS = ['fast', 'full', 'nightly'] as const;
+
+/** When a kernel is tested. */
+export type CellSet = (typeof CELL_SETS)[number];
+
 /** One kernel of the matrix, by the Debian suite and package that it comes from. */
 export interface Kernel {
   readonly name: string;
-  readonly set: 'fast' | 'full';
+  readonly set: CellSet;
   readonly suite: string;
   readonly package: string;
   /** The package of its modules, where they are not in `package`. */
@@ -99,28 +105,38 @@ export function allCells(matrix: Matrix): Cell[] {
   );
 }
 
+function isSelected(cell: Cell, word: string): boolean {
+  const set = CELL_SETS.indexOf(word as CellSet);
+  if (set >= 0) return CELL_SETS.indexOf(cell.kernel.set) <= set;
+  return word === 'all' || [cell.name, cell.kernel.name, cell.architecture.name].includes(word);
+}
+
 /**
  * Returns the cells that `wanted` selects: names (`5.10-arm64`), kernels (`5.10`), architectures
- * (`arm64`), or the sets `fast` and `full` (`full` means all). Throws an Error that lists the cells
- * when a word selects nothing.
+ * (`arm64`), `all`, or a set: `fast`, `full` (those of fast too) and `nightly` (all of these).
+ * Throws an Error that lists the cells when a word selects nothing.
  */
 export function selectCells(matrix: Matrix, wanted: readonly string[]): Cell[] {
   const cells = allCells(matrix);
-  const chosen = new Set<Cell>();
   for (const word of wanted) {
-    const found = cells.filter(
-      c =>
-        word === 'full' ||
-        [c.name, c.kernel.name, c.architecture.name, c.kernel.set].includes(word),
+    if (cells.some(cell => isSelected(cell, word))) continue;
+    throw new Error(
+      `select cells: no cell ${word}; there are ${cells.map(c => c.name).join(', ')}`,
     );
-    if (found.length === 0) {
-      throw new Error(
-        `select cells: no cell ${word}; there are ${cells.map(c => c.name).join(', ')}`,
-      );
-    }
-    for (const cell of found) chosen.add(cell);
   }
-  return cells.filter(c => chosen.has(c));
+  return cells.filter(cell => wanted.some(word => isSelected(cell, word)));
+}
+
+/**
+ * Returns the part of `cells` that shard `K/N` has: every Nth, beginning with the Kth, so that the
+ * architectures are spread. Throws RangeError for what is no shard.
+ */
+export function shardOf(cells: readonly Cell[], shard: string): Cell[] {
+  const [, k, n] = (/^(\d+)\/(\d+)$/.exec(shard) ?? []).map(Number);
+  if (k === undefined || n === undefined || k < 1 || k > n) {
+    throw new RangeError(`choose shard: ${shard} is not K/N with K from 1 to N`);
+  }
+  return cells.filter((_, index) => index % n === k - 1);
 }
 
 /** Returns the architecture that this process runs on. Throws when the matrix does not have it. */

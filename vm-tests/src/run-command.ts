@@ -1,75 +1,94 @@
 /**
- * `sonde-vm run`: kernel tests of some projects in some cells, and a result for each project.
+ * `sonde-vm run`: kernel tests of some projects in some places, and a result for each request.
  *
  * The fact readers get wrong: a project that cannot be bundled, or has no compiled tests, fails
  * alone; the others still run in the same boots.
  */
-import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UsageError, commaList, progress } from './command-line.js';
+import { commaList, progress } from './command-line.js';
 import { testSuite, type TestSuite } from './lanes/bundle.js';
-import { runKernelTests, type KernelTestRequest } from './lanes/kernel-tests.js';
+import { runKernelTests, type About } from './lanes/kernel-tests.js';
 import { workspaceRoot } from './lanes/objects.js';
+import { projectFolders, type ProjectFolder } from './lanes/projects.js';
 import { brokenSuite, verdictLine, type SuiteVerdict } from './lanes/verdict.js';
-import { packageRoot, readMatrix, selectCells } from './matrix.js';
+import { packageRoot, readMatrix, shardOf, type Matrix } from './matrix.js';
+import { hasPlace, joinPlaces, placesOf, type Places, type PlanEntry } from './plan.js';
 
 /** One project of a run: its suite, or why it has none. */
-interface Project {
-  readonly folder: string;
-  readonly name: string;
+interface Project extends ProjectFolder {
   readonly suite?: TestSuite;
   readonly broken?: SuiteVerdict;
 }
 
+/** One request: a project, its places, and what was said about it in them. */
+interface Entry {
+  readonly project: Project;
+  readonly places: Places;
+  readonly lines: string[];
+}
+
 const OPTIONS = {
+  builds: { type: 'string' },
   cells: { type: 'string' },
+  jobs: { type: 'string' },
   lane: { type: 'string' },
+  out: { type: 'string' },
+  plan: { type: 'string' },
   probes: { type: 'string' },
   results: { type: 'string' },
-  jobs: { type: 'string' },
-  out: { type: 'string' },
+  shard: { type: 'string' },
   'suite-timeout': { type: 'string', default: '600' },
 } as const;
 
-/** Returns the folders of the named projects, or of every probe. */
-async function projectFolders(words: readonly string[]): Promise<string[]> {
-  if (words.length === 0) {
-    const names = await readdir(join(workspaceRoot, 'packages'));
-    return names.filter(n => n.startsWith('probe-')).map(n => join(workspaceRoot, 'packages', n));
-  }
-  return words.map(word => {
-    const places = ['', workspaceRoot, join(workspaceRoot, 'packages')];
-    const tries = places.map(place => resolve(place, word));
-    const found = tries.find(t => existsSync(join(t, 'package.json')));
-    if (found === undefined) throw new UsageError(`run tests of ${word}: no such project`);
-    return found;
-  });
+type Values = ReturnType<typeof readArguments>['values'];
+
+function readArguments(args: string[]) {
+  return parseArgs({ args, allowPositionals: true, options: OPTIONS });
 }
 
-async function openProject(folder: string): Promise<Project> {
+async function openProject({ folder, name }: ProjectFolder): Promise<Project> {
   try {
-    const suite = await testSuite(folder);
-    return { folder, name: suite.name, suite };
+    return { folder, name, suite: await testSuite(folder) };
   } catch (error) {
-    const name = basename(folder);
     return { folder, name, broken: brokenSuite(name, 'dist', (error as Error).message) };
   }
 }
 
+/** Reads the plan, or makes one of the flags: one entry for each project. */
+async function readEntries(matrix: Matrix, values: Values, words: string[]): Promise<Entry[]> {
+  const plan =
+    values.plan === undefined
+      ? undefined
+      : (JSON.parse(readFileSync(values.plan, 'utf8')) as PlanEntry[]);
+  const named = plan?.map(entry => entry.folder) ?? [...commaList(values.probes), ...words];
+  const projects = new Map<string, Project>();
+  const entries: Entry[] = [];
+  for (const [index, found] of (await projectFolders(named)).entries()) {
+    const project = projects.get(found.folder) ?? (await openProject(found));
+    projects.set(found.folder, project);
+    const places = placesOf(matrix, plan?.[index] ?? values);
+    const cells = values.shard === undefined ? places.cells : shardOf(places.cells, values.shard);
+    entries.push({ project, places: { ...places, cells }, lines: [] });
+  }
+  return entries;
+}
+
 /** One folder per set of suites, so that two runs at once do not write into each other's. */
-function outFolder(projects: readonly Project[]): string {
+function outFolder(values: Values, projects: readonly Project[]): string {
+  if (values.out !== undefined) return resolve(values.out);
   const name = projects.length === 1 ? (projects[0]?.name ?? 'none') : 'batch';
   return join(packageRoot, 'out', name);
 }
 
-function chooseLane(word: string | undefined): KernelTestRequest['host'] {
-  const lane = word ?? process.env['SONDE_LANE'] ?? '';
-  if (lane === 'host') return 'must';
-  if (lane === 'guest') return 'never';
-  if (lane !== '') throw new UsageError(`choose lane: there is no lane ${lane}`);
-  return 'auto';
+/** The sets that go wide trace every build of a Go release, unless it is said otherwise. */
+function buildsOf(values: Values): 'fast' | 'full' {
+  const said = values.builds ?? process.env['SONDE_BUILDS'] ?? '';
+  const words = commaList(values.cells ?? process.env['SONDE_CELLS']);
+  const isWide = words.includes('full') || words.includes('nightly');
+  return said === 'full' || (said === '' && isWide) ? 'full' : 'fast';
 }
 
 function totals(verdicts: readonly SuiteVerdict[], projects: number, failed: string[]): string {
@@ -81,44 +100,61 @@ function totals(verdicts: readonly SuiteVerdict[], projects: number, failed: str
   return `${where}: ${counts}, ${sum('compared')} events compared${end}`;
 }
 
+/** Whether a verdict or a text belongs to an entry; one without a place belongs to all of them. */
+function concerns({ project, places }: Entry, { suite, place }: About): boolean {
+  const isPlace = place !== undefined && !['dist', 'bundle'].includes(place);
+  return (suite === undefined || suite === project.name) && (!isPlace || hasPlace(places, place));
+}
+
+function resultOf(entry: Entry, verdicts: readonly SuiteVerdict[]) {
+  const { project, places, lines } = entry;
+  const own = verdicts.filter(v => concerns(entry, { suite: v.suite, place: v.cell }));
+  // Nothing was run where only the host was asked for and may be left out.
+  const isNothingDue = places.cells.length === 0 && places.host !== 'must';
+  const ok = (own.length > 0 || isNothingDue) && own.every(verdict => verdict.ok);
+  const folder = relative(workspaceRoot, project.folder);
+  return { folder, name: project.name, ok, text: lines.join('\n'), verdicts: own };
+}
+
 /**
  * Runs `sonde-vm run` and returns its exit code: 0 only when every project passed everywhere. With
- * `--results FILE` it writes `{suites: [{folder, name, ok, text, verdicts}]}` there, folders from
- * the workspace's root.
+ * `--results FILE` it writes `{entries: [{folder, name, ok, text, verdicts}]}` there, in the order
+ * of the plan or of the projects, folders from the workspace's root.
  */
 export async function runCommand(args: string[], signal: AbortSignal): Promise<number> {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
-  const host = chooseLane(values.lane);
+  const { values, positionals } = readArguments(args);
   const matrix = readMatrix();
-  const wanted = commaList(values.cells ?? process.env['SONDE_CELLS']);
-  const cells = host === 'must' ? [] : selectCells(matrix, wanted.length > 0 ? wanted : ['fast']);
-  const folders = await projectFolders([...commaList(values.probes), ...positionals]);
-  const projects = await Promise.all(folders.map(openProject));
-  const texts = new Map<string, string[]>(projects.map(p => [p.name, []]));
-  const print = (text: string, suite: string | undefined): void => {
+  const entries = await readEntries(matrix, values, positionals);
+  const projects = [...new Set(entries.map(entry => entry.project))];
+  const print = (text: string, about: About): void => {
     process.stdout.write(`${text}\n`);
-    for (const [name, lines] of texts) if (suite === undefined || suite === name) lines.push(text);
+    for (const entry of entries) if (concerns(entry, about)) entry.lines.push(text);
   };
   const verdicts: SuiteVerdict[] = projects.flatMap(p => p.broken ?? []);
-  for (const verdict of verdicts) print(verdictLine(verdict), verdict.suite);
+  for (const verdict of verdicts) print(verdictLine(verdict), { suite: verdict.suite });
   const suites = projects.flatMap(p => p.suite ?? []);
   const jobs = Number(values.jobs ?? process.env['SONDE_VM_JOBS'] ?? 0);
   if (suites.length > 0) {
-    const outDir = values.out === undefined ? outFolder(projects) : resolve(values.out);
-    const suiteTimeoutSeconds = Number(values['suite-timeout']);
-    const builds = wanted.includes('full') ? 'full' : 'fast';
-    const request = { matrix, suites, cells, host, builds, outDir, suiteTimeoutSeconds } as const;
-    const options = jobs > 0 ? { jobs } : {};
-    verdicts.push(...(await runKernelTests({ ...request, ...options, progress, signal, print })));
+    const request = {
+      ...{ matrix, suites, progress, signal, print },
+      ...joinPlaces(
+        matrix,
+        entries.map(entry => entry.places),
+      ),
+      wants: (suite: string, place: string) =>
+        entries.some(entry => entry.project.name === suite && hasPlace(entry.places, place)),
+      // Tasks of a plan are judged alone, whoever runs beside them; `agree` compares them later.
+      compare: values.plan === undefined,
+      builds: buildsOf(values),
+      outDir: outFolder(values, projects),
+      suiteTimeoutSeconds: Number(values['suite-timeout']),
+      ...(jobs > 0 ? { jobs } : {}),
+    };
+    verdicts.push(...(await runKernelTests(request)));
   }
-  const results = projects.map(({ folder, name }) => {
-    const own = verdicts.filter(v => v.suite === name);
-    const ok = own.length > 0 && own.every(v => v.ok);
-    const text = (texts.get(name) ?? []).join('\n');
-    return { folder: relative(workspaceRoot, folder), name, ok, text, verdicts: own };
-  });
-  if (values.results) await writeFile(values.results, JSON.stringify({ suites: results }));
-  const failed = results.filter(r => !r.ok).map(r => r.name);
+  const results = entries.map(entry => resultOf(entry, verdicts));
+  if (values.results) await writeFile(values.results, JSON.stringify({ entries: results }));
+  const failed = [...new Set(results.filter(r => !r.ok).map(r => r.name))];
   process.stdout.write(`${totals(verdicts, projects.length, failed)}\n`);
   return failed.length > 0 || results.length === 0 ? 1 : 0;
 }

@@ -1,22 +1,20 @@
 /**
  * The executor of kernel tests: one task boots its own cells; a batch of tasks boots each cell once
- * and runs every probe in it, each with a result of its own. What a reader would get wrong: this
- * file is loaded before anything is built, so it imports nothing of ours; it starts vm-tests'
- * program, which its target's dependencies have built.
+ * and runs every project in it that asked for that cell, each task with a result of its own. What a
+ * reader would get wrong: this file is loaded before anything is built, so it imports nothing of
+ * ours; it starts vm-tests' program, which its target's dependencies have built.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** @typedef {{ cells?: string, lane?: 'host' | 'guest' }} Options */
-/** @typedef {import('@nx/devkit').ExecutorContext} Context */
 /**
- * @typedef {{ name: string, ok: boolean, text: string }} SuiteResult one project's part of a run
- */
-/**
+ * @typedef {{ cells?: string, lane?: 'host' | 'guest', optional?: boolean }} Options
+ * @typedef {import('@nx/devkit').ExecutorContext} Context
+ * @typedef {{ ok: boolean, text: string }} EntryResult what became of one task
  * @typedef {{ success: boolean, terminalOutput: string, startTime: number, endTime: number }}
- * TaskResult
+ *   TaskResult
  */
 
 const PROGRAM = join('vm-tests', 'dist', 'main.js');
@@ -42,35 +40,23 @@ function runProgram(root, args) {
 }
 
 /**
- * @param {Options} options
- * @returns {string[]} the program's flags
- */
-function flags(options) {
-  return [
-    ...(options.cells === undefined ? [] : ['--cells', options.cells]),
-    ...(options.lane === undefined ? [] : ['--lane', options.lane]),
-  ];
-}
-
-/**
- * Runs projects' kernel tests in one boot per cell.
+ * Runs tasks in one boot per cell.
  *
  * @param {string} root the workspace's folder
- * @param {readonly string[]} folders of the projects, from the root
- * @param {Options} options
- * @returns {Promise<Map<string, SuiteResult>>} by folder; empty when the program gave no results
+ * @param {readonly (Options & { folder: string })[]} plan what each task wants
+ * @returns {Promise<(EntryResult | undefined)[]>} in the plan's order
  */
-async function runSuites(root, folders, options) {
+async function runPlan(root, plan) {
   const scratch = mkdtempSync(join(tmpdir(), 'sonde-kernel-test-'));
   const file = join(scratch, 'results.json');
   try {
-    await runProgram(root, ['--results', file, ...flags(options), ...folders]);
-    const { suites } = JSON.parse(readFileSync(file, 'utf8'));
-    return new Map(
-      suites.map((/** @type {SuiteResult & { folder: string }} */ s) => [s.folder, s]),
-    );
+    const path = join(scratch, 'plan.json');
+    writeFileSync(path, JSON.stringify(plan));
+    await runProgram(root, ['--plan', path, '--results', file]);
+    const { entries } = JSON.parse(readFileSync(file, 'utf8'));
+    return entries;
   } catch {
-    return new Map();
+    return [];
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -92,18 +78,18 @@ function folderOf(context, project) {
  * @param {Context} context
  * @returns {Promise<{ success: boolean }>}
  */
-export default async function kernelTest(options, context) {
+export default async function kernelTest({ cells, lane, optional }, context) {
   if (!existsSync(join(context.root, PROGRAM))) {
     console.error(`run kernel tests: no ${PROGRAM}; build it with npx nx build vm-tests`);
     return { success: false };
   }
   const folder = folderOf(context, context.projectName ?? '');
-  const code = await runProgram(context.root, [...flags(options), folder]);
-  return { success: code === 0 };
+  const [result] = await runPlan(context.root, [{ folder, cells, lane, optional }]);
+  return { success: result?.ok ?? false };
 }
 
 /**
- * Runs the kernel tests of many projects together. Projects with different options run apart.
+ * Runs the kernel tests of many tasks together.
  *
  * @param {import('@nx/devkit').TaskGraph} taskGraph
  * @param {Record<string, Options>} inputs options by task
@@ -112,23 +98,20 @@ export default async function kernelTest(options, context) {
  * @returns {Promise<Record<string, TaskResult>>} by task
  */
 export async function runBatch(taskGraph, inputs, _overrides, context) {
-  /** @type {Map<string, string[]>} */
-  const groups = new Map();
-  for (const id of Object.keys(taskGraph.tasks)) {
-    const key = JSON.stringify(flags(inputs[id] ?? {}));
-    groups.set(key, [...(groups.get(key) ?? []), id]);
-  }
-  /** @type {Record<string, TaskResult>} */
-  const results = {};
-  for (const ids of groups.values()) {
-    const startTime = Date.now();
-    const folders = ids.map(id => folderOf(context, taskGraph.tasks[id]?.target.project ?? ''));
-    const suites = await runSuites(context.root, folders, inputs[ids[0] ?? ''] ?? {});
-    ids.forEach((id, index) => {
-      const suite = suites.get(folders[index] ?? '');
-      const terminalOutput = suite?.text ?? `run kernel tests of ${folders[index]}: no result`;
-      results[id] = { success: suite?.ok ?? false, terminalOutput, startTime, endTime: Date.now() };
-    });
-  }
-  return results;
+  const ids = Object.keys(taskGraph.tasks);
+  const startTime = Date.now();
+  const plan = ids.map(id => {
+    const { cells, lane, optional } = inputs[id] ?? {};
+    const folder = folderOf(context, taskGraph.tasks[id]?.target.project ?? '');
+    return { folder, cells, lane, optional };
+  });
+  const entries = await runPlan(context.root, plan);
+  const endTime = Date.now();
+  return Object.fromEntries(
+    ids.map((id, index) => {
+      const entry = entries[index];
+      const terminalOutput = entry?.text ?? `run kernel tests of ${id}: no result`;
+      return [id, { success: entry?.ok ?? false, terminalOutput, startTime, endTime }];
+    }),
+  );
 }

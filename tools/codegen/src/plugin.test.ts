@@ -3,13 +3,15 @@
  * .mjs that loads before any build, so this test imports the source, not something compiled.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 
 interface Target {
+  readonly executor?: string;
   readonly dependsOn: readonly unknown[];
   readonly inputs?: readonly unknown[];
   readonly outputs?: readonly string[];
-  readonly options?: { readonly command?: string };
+  readonly options?: { readonly command?: string; readonly cells?: string };
 }
 
 interface Plugin {
@@ -28,16 +30,29 @@ interface Plugin {
 
 const url = new URL('../plugin.mjs', import.meta.url);
 const { createNodesV2 } = (await import(url.href)) as Plugin;
-const [pattern, create] = createNodesV2;
+const [, create] = createNodesV2;
 const workspaceRoot = new URL('../../..', import.meta.url).pathname;
 const file = 'packages/probe-sample/src/schema.ts';
 
+/** The targets that one file makes, in an environment that is put back afterwards. */
+function targetsOf(path: string, env: Record<string, string> = {}): Record<string, Target> {
+  const before = { ...process.env };
+  for (const name of ['SONDE_LANE', 'SONDE_CELLS']) Reflect.deleteProperty(process.env, name);
+  Object.assign(process.env, env);
+  try {
+    const [[, { projects }] = ['', { projects: {} }]] = create([path], {}, { workspaceRoot });
+    return Object.values(projects)[0]?.targets ?? {};
+  } finally {
+    process.env = before;
+  }
+}
+
 t.test('a schema makes the targets of its package', async t => {
-  t.equal(pattern, 'packages/probe-*/src/schema.ts');
   const [[made, { projects }] = ['', { projects: {} }]] = create([file], {}, { workspaceRoot });
   t.equal(made, file);
   const project = projects['packages/probe-sample'];
-  t.strictSame(Object.keys(project?.targets ?? {}), ['codegen', 'bpf', 'build', 'watch', 'test']);
+  const own = Object.keys(project?.targets ?? {}).filter(name => !/^test-/.test(name));
+  t.strictSame(own, ['codegen', 'bpf', 'build', 'watch', 'test']);
   const { codegen, bpf, build } = project?.targets ?? {};
   const command = codegen?.options?.command;
   t.equal(command, 'node tools/codegen/dist/main.js packages/probe-sample');
@@ -54,12 +69,57 @@ t.test('another compiler is another input', async t => {
   }
 });
 
-t.test('the plugin imports nothing of ours', async t => {
-  const text = readFileSync(url, 'utf8');
-  const imported = [...text.matchAll(/^import .* from '([^']+)'/gm)].map(([, name]) => name);
-  t.ok(imported.length > 0);
-  t.strictSame(
-    imported.filter(name => !name?.startsWith('node:')),
-    [],
-  );
+t.test('each cell of the matrix is a target, and others take several together', async t => {
+  const targets = targetsOf(file);
+  const matrix = JSON.parse(readFileSync(join(workspaceRoot, 'vm-tests/matrix.json'), 'utf8')) as {
+    architectures: { name: string }[];
+    kernels: { name: string; set: string }[];
+  };
+  const names = (kernels: readonly { name: string }[]): string[] =>
+    kernels.flatMap(k => matrix.architectures.map(a => `test-vm--${k.name}-${a.name}`));
+  const cells = Object.keys(targets).filter(name => name.startsWith('test-vm--'));
+  t.strictSame(cells, names(matrix.kernels));
+  const fast = names(matrix.kernels.filter(kernel => kernel.set === 'fast'));
+  t.strictSame(targets['test-vm']?.dependsOn, fast);
+  t.strictSame(targets['test']?.dependsOn, ['test-host', ...fast]);
+  const [first = ''] = fast;
+  const place = first.slice('test-vm--'.length);
+  t.match(targets[first], { options: { cells: place } });
+  t.ok(targets[first]?.outputs?.includes(`{projectRoot}/out/tap/${place}.tap`));
+});
+
+t.test('lane and cells choose what runs, and leave the targets of cells as they are', async t => {
+  const [one = ''] = Object.keys(targetsOf(file)).filter(name => name.startsWith('test-vm--'));
+  const cell = one.slice('test-vm--'.length);
+  const some = targetsOf(file, { SONDE_CELLS: cell });
+  t.strictSame(some['test']?.dependsOn, ['test-host', one]);
+  t.strictSame(targetsOf(file, { SONDE_LANE: 'host' })['test']?.dependsOn, ['test-host']);
+  const guest = targetsOf(file, { SONDE_LANE: 'guest', SONDE_CELLS: cell });
+  t.strictSame(guest['test']?.dependsOn, [one]);
+  t.strictSame(guest[one], targetsOf(file)[one]);
+  t.strictSame(guest['test-host'], targetsOf(file)['test-host']);
+  t.throws(() => targetsOf(file, { SONDE_CELLS: '4.19' }), {
+    message: /no cell 4\.19; there are /,
+  });
+});
+
+t.test('kernel tests make their project a row of the matrix, once', async t => {
+  const files = ['a', 'b'].map(name => `tools/sample/src/${name}.kernel.test.ts`);
+  const made = create(files, {}, { workspaceRoot });
+  t.equal(made.length, 1);
+  const targets = made[0]?.[1].projects['tools/sample']?.targets ?? {};
+  t.ok('kernel' in targets && 'test-vm' in targets && 'test-host' in targets);
+  t.notOk('test' in targets, 'its unit tests keep their name');
+  const probe = create(['packages/probe-sample/src/a.kernel.test.ts'], {}, { workspaceRoot });
+  t.strictSame(probe, [], 'a probe is known by its schema');
+});
+
+t.test('the plugin imports nothing that is built', async t => {
+  for (const name of ['plugin.mjs', 'kernel-targets.mjs']) {
+    const text = readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
+    const imported = [...text.matchAll(/^import .* from '([^']+)'/gm)].map(([, from]) => from);
+    t.ok(imported.length > 0);
+    const others = imported.filter(from => !/^node:|^\.\/[\w-]+\.mjs$/.test(from ?? ''));
+    t.strictSame(others, []);
+  }
 });

@@ -23,7 +23,8 @@ export interface FleetRequest {
   readonly cells: readonly Cell[];
   /** The files of a payload for one architecture; called once for each that occurs. */
   readonly files: (architecture: Architecture) => Promise<readonly PayloadFile[]>;
-  readonly steps: (architecture: Architecture) => readonly Step[];
+  /** What runs in a cell; cells of one architecture share the files. */
+  readonly steps: (cell: Cell) => readonly Step[];
   /** Each cell gets a folder in it, with its console and what it brought out. */
   readonly outDir: string;
   readonly jobs?: number;
@@ -75,7 +76,9 @@ export async function runFleet(request: FleetRequest): Promise<GuestResult[]> {
     const payloads = new Map<string, string>();
     for (const arch of new Set(cells.map(c => c.architecture))) {
       const image = join(scratch, `payload-${arch.name}.ext4`);
-      await makePayload(image, await request.files(arch), request.steps(arch));
+      const own = cells.filter(cell => cell.architecture === arch);
+      const steps = new Map(own.map(cell => [cell.name, request.steps(cell)]));
+      await makePayload(image, await request.files(arch), steps);
       payloads.set(arch.name, image);
     }
     const memory = Math.max(...cells.map(c => request.memoryMib ?? c.kernel.memoryMib));

@@ -80,17 +80,26 @@ async function place(from: string, to: string): Promise<void> {
   await link(from, to).catch(() => copyFile(from, to));
 }
 
-/** Writes the payload disk `image` (ext4) with the files and the steps' script. */
+/** Where the script of one cell lies on the payload disk, which all cells share. */
+const SCRIPTS = 'cells';
+
+/**
+ * Writes the payload disk `image` (ext4) with the files and, for each cell by its name, the script
+ * of its steps.
+ */
 export async function makePayload(
   image: string,
   files: readonly PayloadFile[],
-  steps: readonly Step[],
+  steps: ReadonlyMap<string, readonly Step[]>,
 ): Promise<void> {
   const staging = `${image}.d`;
-  await mkdir(staging, { recursive: true });
+  await mkdir(join(staging, SCRIPTS), { recursive: true });
   try {
     for (const file of files) await place(file.from, join(staging, file.to));
-    await writeFile(join(staging, CELL_SCRIPT), cellScript(steps));
+    for (const [cell, own] of steps) {
+      await writeFile(join(staging, SCRIPTS, `${cell}.sh`), cellScript(own));
+    }
+    await writeFile(join(staging, CELL_SCRIPT), `. "/payload/${SCRIPTS}/$SONDE_CELL.sh"\n`);
     await makeExt4(staging, image);
   } finally {
     await rm(staging, { recursive: true, force: true });

@@ -72,7 +72,7 @@ export class WarmGuest {
     await checkPrograms([cell]);
     await mkdir(folder, { recursive: true });
     const payload = join(folder, 'payload.ext4');
-    await makePayload(payload, request.files, [request.step]);
+    await makePayload(payload, request.files, new Map([[cell.name, [request.step]]]));
     const disk = join(folder, 'deliveries.img');
     writeFileSync(disk, '');
     truncateSync(disk, DISK_BYTES);

@@ -4,21 +4,22 @@
  * The fact readers get wrong: a package's verdict is the sum over its cells. One cell that died
  * before its turn fails it, even when every other cell passed.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { release as hostRelease } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
 import type { GuestResult } from '../guest/boot.js';
 import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
-import { allCells, hostArchitecture, type Cell, type Matrix } from '../matrix.js';
+import { hostArchitecture, type Cell, type Matrix } from '../matrix.js';
+import { HOST } from '../plan.js';
 import { withScratch } from '../scratch.js';
 import { buildEveryWorkload } from '../releases.js';
 import { compareKernels } from './agreement.js';
-import { forgetCells, keepCell } from '../report/keep-cell.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
 import { objectFiles, programFiles, workloadFiles } from './objects.js';
+import { forgetResults, keepResults } from './results.js';
 import {
   brokenSuite,
   failureExcerpt,
@@ -33,6 +34,10 @@ export interface KernelTestRequest {
   readonly suites: readonly TestSuite[];
   /** Guests to boot; none leaves the host lane alone. */
   readonly cells: readonly Cell[];
+  /** Whether a suite, by its name, runs in a cell or on the host. */
+  readonly wants: (suite: string, place: string) => boolean;
+  /** Hold what kernels of one architecture found against each other. */
+  readonly compare: boolean;
   /** `auto` takes the host where it works; `must` fails where it does not. */
   readonly host: 'auto' | 'must' | 'never';
   /** Which builds of each Go release are traced: `full` has all of them. */
@@ -42,10 +47,14 @@ export interface KernelTestRequest {
   readonly suiteTimeoutSeconds: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
-  /**
-   * Receives what a person should see, as it happens; `suite` is undefined for what concerns all.
-   */
-  readonly print: (text: string, suite: string | undefined) => void;
+  /** Receives what a person should see, as it happens. */
+  readonly print: (text: string, about: About) => void;
+}
+
+/** What a text concerns: one suite or all, in one place or in all. */
+export interface About {
+  readonly suite?: string;
+  readonly place?: string;
 }
 
 /** Environment of a test or job in a guest; SONDE_CELL comes from the guest's own command line. */
@@ -74,36 +83,31 @@ export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict
     const verdicts: SuiteVerdict[] = [];
     const ready: Ready[] = [];
     request.progress(`bundling the kernel tests of ${suites.map(s => s.name).join(', ')}`);
+    const places = [HOST, ...request.cells.map(cell => cell.name)];
+    for (const { name, folder } of suites) {
+      const own = places.filter(place => request.wants(name, place));
+      await forgetResults(folder, own);
+    }
     for (const suite of suites) {
-      await forgetTap(request.matrix, suite);
       try {
         ready.push({ suite, bundle: await bundleSuite(suite, scratch) });
       } catch (error) {
         const verdict = brokenSuite(suite.name, 'bundle', (error as Error).message);
         verdicts.push(verdict);
-        request.print(verdictLine(verdict), suite.name);
+        request.print(verdictLine(verdict), { suite: suite.name });
       }
     }
     if (ready.length === 0) return verdicts;
     verdicts.push(...(await onHost(request, ready)));
     if (request.cells.length > 0) verdicts.push(...(await inGuests(request, ready)));
+    if (!request.compare) return verdicts;
     const compared = compareKernels(verdicts);
     for (const [index, verdict] of compared.entries()) {
-      if (verdict !== verdicts[index]) request.print(verdictLine(verdict), verdict.suite);
+      if (verdict === verdicts[index]) continue;
+      request.print(verdictLine(verdict), { suite: verdict.suite });
     }
     return compared;
   });
-}
-
-/** Where a suite's TAP output of one place lies; `npm test` counts what it finds there. */
-function tapPath(suite: TestSuite, cell: string): string {
-  return join(suite.folder, 'out/tap', `${cell}.tap`);
-}
-
-async function forgetTap(matrix: Matrix, suite: TestSuite): Promise<void> {
-  const cells = ['host', ...allCells(matrix).map(c => c.name)];
-  for (const cell of cells) await rm(tapPath(suite, cell), { force: true });
-  await forgetCells(suite.folder, cells);
 }
 
 /** Keeps a suite's output and shows its verdict, with the end of the output when it failed. */
@@ -114,31 +118,29 @@ async function conclude(
   lines: readonly string[],
   kernel: string,
 ): Promise<SuiteVerdict> {
-  const path = tapPath(suite, verdict.cell);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, `${lines.join('\n')}\n`);
-  await keepCell(suite, verdict, lines, { kernel, outDir: request.outDir });
+  const path = await keepResults(suite, verdict, lines, { kernel, outDir: request.outDir });
   const shown = [verdictLine(verdict)];
   if (!verdict.ok) {
     const tail = failureExcerpt(lines).map(line => `       | ${line}`);
     shown.push(...tail, `       whole output: ${path}`);
   }
-  request.print(shown.join('\n'), suite.name);
+  request.print(shown.join('\n'), { suite: suite.name, place: verdict.cell });
   return verdict;
 }
 
 async function onHost(
   request: KernelTestRequest,
-  ready: readonly Ready[],
+  everything: readonly Ready[],
 ): Promise<SuiteVerdict[]> {
-  if (request.host === 'never') return [];
+  const ready = everything.filter(each => request.wants(each.suite.name, HOST));
+  if (request.host === 'never' || ready.length === 0) return [];
   const answer = await askHost();
   const line = `host lane: ${answer.works ? 'works' : 'does not work here'}, ${answer.why}`;
-  request.print(line, undefined);
+  request.print(line, { place: HOST });
   if (!answer.works) {
-    return request.host === 'must' ? ready.map(r => brokenSuite(r.suite.name, 'host', line)) : [];
+    return request.host === 'must' ? ready.map(r => brokenSuite(r.suite.name, HOST, line)) : [];
   }
-  const folder = join(request.outDir, 'host');
+  const folder = join(request.outDir, HOST);
   await mkdir(folder, { recursive: true });
   const architecture = hostArchitecture(request.matrix);
   await buildEveryWorkload(request.matrix, architecture, request.builds, request.progress);
@@ -155,11 +157,22 @@ async function onHost(
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     onEnd: async (index, lines, code) => {
       const { suite } = ready[index] as Ready;
-      const verdict = judgeSuite(suite.name, 'host', lines, code);
+      const verdict = judgeSuite(suite.name, HOST, lines, code);
       verdicts.push(await conclude(request, suite, verdict, lines, hostRelease()));
     },
   });
   return verdicts;
+}
+
+/** One suite as a program of a guest. */
+function stepOf(request: KernelTestRequest, { suite }: Ready): Step {
+  return {
+    name: suite.name,
+    command: ['node', `/payload/tests/${suite.name}.mjs`],
+    // tap's own limit is 30 s, which an emulated processor on a busy machine exceeds.
+    env: { ...GUEST_ENVIRONMENT, TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10) },
+    timeoutSeconds: request.suiteTimeoutSeconds,
+  };
 }
 
 async function inGuests(
@@ -167,13 +180,8 @@ async function inGuests(
   ready: readonly Ready[],
 ): Promise<SuiteVerdict[]> {
   const program = await programFiles('sonde');
-  const steps: Step[] = ready.map(({ suite }) => ({
-    name: suite.name,
-    command: ['node', `/payload/tests/${suite.name}.mjs`],
-    // tap's own limit is 30 s, which an emulated processor on a busy machine exceeds.
-    env: { ...GUEST_ENVIRONMENT, TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10) },
-    timeoutSeconds: request.suiteTimeoutSeconds,
-  }));
+  const wanted = (cell: Cell): Ready[] =>
+    ready.filter(each => request.wants(each.suite.name, cell.name));
   const pending: Promise<SuiteVerdict[]>[] = [];
   await runFleet({
     matrix: request.matrix,
@@ -191,7 +199,7 @@ async function inGuests(
         ...program,
       ];
     },
-    steps: () => steps,
+    steps: cell => wanted(cell).map(each => stepOf(request, each)),
     outDir: request.outDir,
     ...(request.jobs === undefined ? {} : { jobs: request.jobs }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -201,7 +209,7 @@ async function inGuests(
       const name = /^##STEP start (\S+)$/.exec(line)?.[1];
       if (name !== undefined) request.progress(`${cell.name}: running ${name}`);
     },
-    onDone: result => pending.push(judgeGuest(request, ready, result)),
+    onDone: result => pending.push(judgeGuest(request, wanted(result.cell), result)),
   });
   return (await Promise.all(pending)).flat();
 }
@@ -224,6 +232,7 @@ async function judgeGuest(
     `cell ${cell.name} (${result.release ?? 'never started'}): ${sum('passed')} tests passed, ` +
     `${sum('failed')} failed, ${sum('compared')} events compared, ` +
     `${(result.totalMs / 1000).toFixed(1)} s`;
-  request.print([summary, ...(result.failure ? [result.failure] : [])].join('\n'), undefined);
+  const said = [summary, ...(result.failure ? [result.failure] : [])];
+  request.print(said.join('\n'), { place: cell.name });
   return verdicts;
 }
