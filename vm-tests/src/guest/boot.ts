@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { run } from '@sonde/toolchain';
 import type { Cell } from '../matrix.js';
+import type { Accelerator } from './accelerator.js';
 import { GuestTranscript, type StepResult } from './protocol.js';
 import { qemuArguments, type GuestFiles } from './qemu.js';
 
@@ -27,6 +28,7 @@ export interface BootRequest {
   /** Folder for console.log and the results; created, and kept after the run. */
   readonly outDir: string;
   readonly memoryMib?: number;
+  readonly accelerator?: Accelerator;
   /** From start to `##CELL start`. */
   readonly bootTimeoutMs: number;
   /** The longest time without a line, once the guest is up. */
@@ -122,7 +124,7 @@ function follow(
 ): Promise<string> {
   const { cell } = request;
   const { program } = cell.architecture.qemu;
-  const args = qemuArguments(cell, files, request.memoryMib);
+  const args = qemuArguments(cell, files, request);
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

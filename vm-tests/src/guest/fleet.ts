@@ -13,6 +13,7 @@ import { checkPrograms, kernelImage } from '../images/kernel.js';
 import { userlandImage } from '../images/userland.js';
 import type { Architecture, Cell, Matrix } from '../matrix.js';
 import { withScratch } from '../scratch.js';
+import { chooseAccelerator } from './accelerator.js';
 import { bootGuest, type GuestResult } from './boot.js';
 import { makePayload, type PayloadFile, type Step } from './payload.js';
 import type { StepResult } from './protocol.js';
@@ -103,17 +104,20 @@ async function bootCell(request: FleetRequest, cell: Cell, payload: string): Pro
   const outDir = join(request.outDir, cell.name);
   await rm(outDir, { recursive: true, force: true });
   await mkdir(outDir, { recursive: true });
-  const kernel = await kernelImage(cell, progress);
+  const kernel = (await kernelImage(cell, progress)).path;
+  const first = await initramfs(matrix, cell.architecture, progress);
+  const chosen = await chooseAccelerator({ cell, kernel, initramfs: first, progress });
   return bootGuest({
     cell,
     outDir,
+    accelerator: chosen.accelerator,
     files: {
-      kernel: kernel.path,
-      initramfs: await initramfs(matrix, cell.architecture, progress),
+      kernel,
+      initramfs: first,
       base: await userlandImage(matrix, cell.architecture, progress),
       payload,
     },
-    stepNames: request.steps(cell.architecture).map(s => s.name),
+    stepNames: request.steps(cell).map(s => s.name),
     bootTimeoutMs: request.bootTimeoutMs ?? 90_000,
     silenceTimeoutMs: request.silenceTimeoutMs ?? 120_000,
     ...(request.memoryMib === undefined ? {} : { memoryMib: request.memoryMib }),

@@ -1,13 +1,13 @@
 /**
  * The QEMU command line of one cell.
  *
- * Emulation (TCG) is chosen on purpose: a /dev/kvm that opens is no proof that it works. One
- * processor, because under emulation a second one is no faster. The guest has no network device and
- * QEMU listens on nothing. The fact readers get wrong: `-nodefaults` is what keeps QEMU from
+ * One processor, because under emulation a second one is no faster. The guest has no network device
+ * and QEMU listens on nothing. The fact readers get wrong: `-nodefaults` is what keeps QEMU from
  * opening a monitor, a display and a network by itself.
  */
 import { DISK } from '../images/initramfs.js';
 import type { Cell } from '../matrix.js';
+import { acceleratorArguments, type Accelerator } from './accelerator.js';
 
 /** Kernel start-up work that no test needs; together half a second under emulation. */
 const SKIPPED_INITCALLS = [
@@ -36,8 +36,16 @@ function disk(id: string, path: string, options: string): string[] {
   return ['-drive', drive, '-device', `nvme,serial=${id},drive=${id}`];
 }
 
-/** Returns the arguments after the program's name. `memoryMib` overrides the matrix's figure. */
-export function qemuArguments(cell: Cell, files: GuestFiles, memoryMib?: number): string[] {
+/** What a run may have otherwise than the matrix says. */
+export interface QemuOptions {
+  readonly memoryMib?: number;
+  /** Emulation when left out. */
+  readonly accelerator?: Accelerator;
+}
+
+/** Returns the arguments after the program's name. */
+export function qemuArguments(cell: Cell, files: GuestFiles, options: QemuOptions = {}): string[] {
+  const { memoryMib, accelerator = 'tcg' } = options;
   const { qemu } = cell.architecture;
   const append = [
     'panic=-1',
@@ -52,7 +60,8 @@ export function qemuArguments(cell: Cell, files: GuestFiles, memoryMib?: number)
     `sonde.cell=${cell.name}`,
   ].join(' ');
   return [
-    ...['-accel', 'tcg', '-machine', qemu.machine, '-cpu', qemu.cpu, '-smp', '1'],
+    ...acceleratorArguments(accelerator, qemu.cpu),
+    ...['-machine', qemu.machine, '-smp', '1'],
     ...['-m', String(memoryMib ?? cell.kernel.memoryMib), '-nodefaults', '-no-user-config'],
     ...['-display', 'none', '-no-reboot', '-kernel', files.kernel, '-initrd', files.initramfs],
     ...['-append', append],

@@ -15,6 +15,7 @@ import { initramfs } from '../images/initramfs.js';
 import { checkPrograms, kernelImage } from '../images/kernel.js';
 import { userlandImage } from '../images/userland.js';
 import type { Cell, Matrix } from '../matrix.js';
+import { chooseAccelerator } from './accelerator.js';
 import { makePayload, type PayloadFile, type Step } from './payload.js';
 import { qemuArguments } from './qemu.js';
 
@@ -76,14 +77,16 @@ export class WarmGuest {
     const disk = join(folder, 'deliveries.img');
     writeFileSync(disk, '');
     truncateSync(disk, DISK_BYTES);
-    const args = qemuArguments(cell, {
-      kernel: (await kernelImage(cell, progress)).path,
-      initramfs: await initramfs(matrix, cell.architecture, progress),
+    const kernel = (await kernelImage(cell, progress)).path;
+    const first = await initramfs(matrix, cell.architecture, progress);
+    const { accelerator } = await chooseAccelerator({ cell, kernel, initramfs: first, progress });
+    const files = {
+      ...{ kernel, initramfs: first, payload },
       base: await userlandImage(matrix, cell.architecture, progress),
-      payload,
       results: disk,
       console: join(folder, 'console.log'),
-    });
+    };
+    const args = qemuArguments(cell, files, { accelerator });
     const { program } = cell.architecture.qemu;
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],

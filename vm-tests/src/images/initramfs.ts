@@ -17,6 +17,9 @@ export const CELL_SCRIPT = 'cell.sh';
 /** Serial numbers by which the guest knows its disks. */
 export const DISK = { base: 'base', payload: 'payload', results: 'results' } as const;
 
+/** On the kernel's command line: say that the guest is up, and end it. */
+export const CHECK_WORD = 'sonde.check';
+
 const INIT = `#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc proc /proc
@@ -27,8 +30,13 @@ for word in $($B cat /proc/cmdline); do
   case $word in
     sonde.tap=*) TAP=\${word#sonde.tap=};;
     sonde.cell=*) SONDE_CELL=\${word#sonde.cell=};;
+    ${CHECK_WORD}) CHECK=1;;
   esac
 done
+if [ -n "$CHECK" ]; then
+  echo "##CELL start $($B uname -r)" > $TAP
+  $B poweroff -f
+fi
 disk() {
   tries=0
   while [ $tries -lt 100 ]; do
