@@ -17,6 +17,9 @@ struct perf_event_context {
 	__u64 addr;
 };
 
+/* How often the verifier walks a loop of `sound`; a test raises it to see the budget fail. */
+#define ROUNDS 1
+
 /* Sends one event of a kind. */
 #define SEND(kind, where)                                                                          \
 	do {                                                                                       \
@@ -34,6 +37,8 @@ int sound(struct perf_event_context *ctx)
 	if (!sonde_is_target())
 		return 0;
 	sonde_hit_point(0);
+	for (__u32 round = 0; round < ROUNDS; round++)
+		asm volatile("" : "+r"(round));
 	SEND(sound, ctx->addr);
 	return 0;
 }

@@ -43,11 +43,17 @@ function node(path: string, ...args: string[]) {
   });
 }
 
-/** A package of its own with the tests named as tests are. */
-async function makeSuite(): Promise<void> {
+/**
+ * A package of its own with the tests named as tests are. `rounds` is how often the verifier has to
+ * walk the loop of the sound program.
+ */
+async function makeSuite(rounds = 1): Promise<void> {
   rmSync(SUITE, { recursive: true, force: true });
   mkdirSync(SUITE, { recursive: true });
   for (const name of SOURCES) cpSync(join(PROJECT, name), join(SUITE, name), { recursive: true });
+  const program = join(SUITE, 'src/seeded.bpf.c');
+  const text = readFileSync(program, 'utf8');
+  writeFileSync(program, text.replace(/^#define ROUNDS 1$/m, `#define ROUNDS ${rounds}`));
   // Only the copy says that it is a probe: `sonde probes` must not offer a broken one to anybody.
   const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as object;
   const asProbe = { ...manifest, sonde: { probe: './dist/probe.js' } };
@@ -127,4 +133,27 @@ t.test('a record without these faults is stale by exactly them', async t => {
   t.equal(exitCode, 1);
   const stale = stdout.split('\n').filter(line => /: failed at \w+, recorded: seen$/.test(line));
   t.equal(stale.length, 7, stdout);
+});
+
+t.test('a change that doubles what the verifier does is red, with a table of it', async t => {
+  const record = join(OUT, 'grown.json');
+  // What the first test has run is the record, red entries and all.
+  copyFileSync(join(OUT, 'compatibility.json'), record);
+  await makeSuite(400);
+  const [, cell = ''] = CELLS;
+  const flags = ['--probes', SUITE, '--cells', cell];
+  await node(
+    'vm-tests/dist/main.js',
+    'run',
+    '--lane',
+    'guest',
+    ...flags,
+    '--out',
+    join(OUT, 'run'),
+  );
+  const told = await node('vm-tests/dist/main.js', 'report', ...flags, '--record', record);
+  t.equal(told.exitCode, 1);
+  const rows = told.stdout.split('\n').filter(line => / times the /.test(line));
+  t.equal(rows.length, 1, told.stdout);
+  t.match(rows[0], /^\| seeded sound +\| 6\.12-amd64 +\| \d+ \(was \d+, \+\d+ %\)/);
 });
