@@ -10,5 +10,21 @@ export { witness } from './witness.js';
 export { releaseList, type ReleaseList, type ReleaseProgram } from './releases.js';
 export { ask, CHURNED_GOROUTINES, ownFunctions, startTruth } from './truth.js';
 export { reportSame } from './same.js';
+export { EventsDiffer, expectEvents, type ExpectOptions, type WaitClock } from './expect-events.js';
+export {
+  compareEvents,
+  comparisonText,
+  type DifferentEvent,
+  type EventComparison,
+  type SeenEvent,
+} from './event-diff.js';
+export { EventLog, recordEvents, type EventSource } from './event-log.js';
+export { atLeast, between, oneOf, satisfies } from './matchers.js';
+export type { ExpectedEvent, ExpectedField, Matcher } from './matchers.js';
+export { mapRows, type MapRow, type RowSource } from './map-rows.js';
+export { functionsOf } from './stack-names.js';
+export { Program, startProgram, type ProgramOptions } from './program.js';
+export { buildRecord, FakeClock } from '@sonde/core/records';
+export type { FieldValues, RecordOptions } from '@sonde/core/records';
 export { startWorkload, workloadPath, Workload } from './workload.js';
 export type { WorkloadLine, WorkloadOptions } from './workload.js';

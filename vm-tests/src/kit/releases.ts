@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { workloadsFolder } from './workload.js';
+import { workloadsFolder } from './workloads-folder.js';
 
 /** The list's file name, beside the programs. */
 export const RELEASE_LIST = 'releases.json';

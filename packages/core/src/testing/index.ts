@@ -3,12 +3,6 @@
  * BPF objects compiled on the spot. Never imported by anything but tests.
  */
 export { compileProgram, compileTarget, hostLane, type CompileOptions } from './bpf-fixture.js';
-export { FakeClock } from './fake-clock.js';
 export { MemoryRing } from './memory-ring.js';
-export {
-  buildRecord,
-  type FieldValue,
-  type FieldValues,
-  type RecordOptions,
-} from './record-builder.js';
+export * from './records.js';
 export { RunningProgram } from './running-program.js';
