@@ -190,6 +190,17 @@ t.test('growth that stopped is not called unexplained', async t => {
   t.equal(run({ seed: 1, sources: [churn(0, 500, 300)], otherRss }).verdict.class, 'none');
 });
 
+t.test('what grows to the end of a short window is not called no leak', async t => {
+  // Many stacks, of which none has taken three blocks in the first three seconds.
+  const sources = Array.from({ length: 600 }, (_, stack) => leak(stack, 0.03, 64 * 1024));
+  for (const it of forSeeds({ sources, seconds: 8 })) {
+    t.equal(it.verdict.class, 'unexplained');
+    t.match(it.verdict.sentence, /too short a time .*: only what was taken in the first 3 s/);
+  }
+  const traffic = { sources: [churn(0, 500, 300)], seconds: 12 };
+  for (const it of forSeeds(traffic)) t.equal(it.verdict.class, 'none');
+});
+
 t.test('a window shorter than the age accuses nobody and says why', async t => {
   for (const it of forSeeds({ sources: [leak(0, 300, 4096)], seconds: 5 })) {
     t.equal(it.verdict.class, 'unexplained');

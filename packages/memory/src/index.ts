@@ -74,7 +74,9 @@ export {
 } from './runtime/span-census.js';
 export {
   callerOf,
+  isOwnCode,
   isPlumbing,
+  type NamedFrame,
   ownerOf,
   placeOf,
   withoutArguments,

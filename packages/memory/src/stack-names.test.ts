@@ -1,6 +1,12 @@
-/** How names of C++ and Rust are shortened where a sentence or a column has no room for them. */
+/** Who is named of a stack, and how long C++ and Rust names are shortened in a sentence. */
 import t from 'tap';
-import { callerOf, withoutArguments, withoutTemplates } from './stack-names.js';
+import {
+  callerOf,
+  isOwnCode,
+  ownCodeOf,
+  withoutArguments,
+  withoutTemplates,
+} from './stack-names.js';
 
 t.test('arguments and templates become dots; operators and namespaces stay', async t => {
   const names: Readonly<Record<string, string>> = {
@@ -27,3 +33,24 @@ t.test(
     t.equal(callerOf([frame]), name);
   },
 );
+
+t.test("the program's own code is told from the standard library and from modules", async t => {
+  const go = (name: string, file: string) =>
+    ({ kind: 'go', function: name, file, module: '/srv/app', inlined: false }) as const;
+  const driver = go('github.com/x/sqlite.(*Conn).prepare', '/m/github.com/x/sqlite@v1.2.0/c.go');
+  const vendored = go('example.org/pool.Get', '/src/app/vendor/example.org/pool/pool.go');
+  const standard = go('database/sql.(*DB).Query', '/usr/lib/go/src/database/sql/sql.go');
+  const glue = go('runtime.cgocall', '/usr/lib/go/src/runtime/cgocall.go');
+  const own = go('shop/users.lookUp', '/src/app/users/users.go');
+  const main = go('main.main', '/src/app/main.go');
+  const c = { ...go('sqlite3_prepare', 'sqlite3.c'), kind: 'c' } as const;
+
+  t.same([c, glue, driver, vendored, standard, own, main].map(isOwnCode), [
+    ...Array.from({ length: 5 }, () => false),
+    true,
+    true,
+  ]);
+  t.equal(ownCodeOf([c, glue, driver, standard, own, main]), own);
+  t.equal(ownCodeOf([c, glue, own, main]), undefined, 'nothing stands between it and C');
+  t.equal(ownCodeOf([c, driver]), undefined);
+});

@@ -29,6 +29,42 @@ export function ownerOf(frames: readonly Frame[]): Frame | undefined {
   return written.find(frame => !isPlumbing(frame.function)) ?? written[0];
 }
 
+/** First elements of the paths of Go's own packages (`go list std`). */
+const STANDARD = new Set(
+  (
+    'archive bufio bytes cmp compress container context crypto database debug embed encoding ' +
+    'errors expvar flag fmt go hash html image index internal io iter log maps math mime net os ' +
+    'path plugin reflect regexp runtime slices sort strconv strings structs sync syscall testing ' +
+    'text time unicode unique unsafe vendor weak'
+  ).split(' '),
+);
+
+/** What is asked of a frame, be it one of an observation or of a report. */
+export interface NamedFrame {
+  readonly kind: string;
+  readonly function: string;
+  readonly file?: string | null | undefined;
+}
+
+/**
+ * True for Go code of the program itself: neither the standard library nor a module that it
+ * depends on, whose files lie below `@version` or `vendor/`.
+ */
+export function isOwnCode(frame: NamedFrame): boolean {
+  if (frame.kind !== 'go' || isPlumbing(frame.function)) return false;
+  if (/@v\d|\/vendor\//.test(frame.file ?? '')) return false;
+  return !STANDARD.has(frame.function.split(/[./]/, 1)[0]!);
+}
+
+/**
+ * The innermost frame of the program's own code, where a library stands between it and C;
+ * undefined where nothing does, and where no frame is the program's own.
+ */
+export function ownCodeOf(frames: readonly Frame[]): Frame | undefined {
+  const own = frames.find(isOwnCode);
+  return own === ownerOf(frames) ? undefined : own;
+}
+
 /** True for frames that cgo and the runtime put between a C function and its Go owner. */
 export function isPlumbing(name: string): boolean {
   return /^runtime\.|^runtime\/cgo\.|\._Cfunc_|\._cgo|^_cgo|^crosscall|^x_cgo/.test(name);

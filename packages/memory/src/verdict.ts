@@ -10,8 +10,8 @@ import type { GoHeapTrend } from './go-heap.js';
 import type { Growth } from './growth.js';
 import type { Observation } from './observation.js';
 import { formatBytes, formatDuration, formatRate } from './quantity.js';
-import { callerOf, ownerOf, placeOf } from './stack-names.js';
-import { growthOf } from './trend.js';
+import { callerOf, ownCodeOf, ownerOf, placeOf } from './stack-names.js';
+import { clip, fitLine, growthOf, type Series } from './trend.js';
 
 /** Growth of a part of RSS below this is not called growth. */
 const GROWTH_MIN_BYTES = 2 * 1024 * 1024;
@@ -116,7 +116,9 @@ function claimLeak(input: VerdictInput, first: StackFinding): Claim {
   const bytes = same.reduce((sum, it) => sum + it.bytes, 0);
   const owner = ownerOf(first.frames);
   const caller = callerOf(first.frames);
-  const who = `${caller}${owner === undefined ? '' : `, called from Go ${owner.function},`}`;
+  const own = ownCodeOf(first.frames);
+  const behalf = own === undefined ? '' : ` for ${own.function}`;
+  const who = `${caller}${owner === undefined ? '' : `, called from Go ${owner.function}${behalf},`}`;
   const window = formatDuration(Math.min(input.cCredit.endNs, input.seen.durationNs));
   const verb = losesTrust(input.cCredit) ? 'probably leaks' : 'leaks';
   const others =
@@ -128,7 +130,8 @@ function claimLeak(input: VerdictInput, first: StackFinding): Claim {
     `C memory ${verb} at ${formatRate(first.bytesPerSecond)}: ${who} holds ` +
     `${formatBytes(first.bytes)} that it allocated within ${window} and did not free${others}.`;
   const origin = placeOf(first.frames.find(frame => frame.kind === 'c'));
-  const path = owner === undefined ? '' : `, on the path from ${owner.function}${placeOf(owner)}`;
+  const from = own ?? owner;
+  const path = from === undefined ? '' : `, on the path from ${from.function}${placeOf(from)}`;
   const next = `Look for the missing free of what ${caller}${origin} allocates${path}.`;
   return { class: 'c-leak', sentence, next, where: 'c-heap' };
 }
@@ -168,22 +171,42 @@ function claimRetention({ goTrend, goCredit }: VerdictInput): Claim | undefined 
   };
 }
 
-/** The C heap grew, and the window is too short for anything in it to have become old. */
+/** A window of fewer ages than this shows too few births of what is old by its end. */
+const AGES_MIN = 4;
+
+/**
+ * The C heap grew to the end, and the window is too short for enough of it to have become old:
+ * nobody was accused, which says nothing yet.
+ */
 function claimShort(input: VerdictInput): Claim | undefined {
   const { seen, minAgeNs, cTotals, cCredit } = input;
   const windowNs = Math.min(seen.durationNs, cCredit.endNs);
-  if (cTotals === undefined || windowNs >= 1.4 * minAgeNs) return undefined;
+  if (cTotals === undefined || windowNs >= AGES_MIN * minAgeNs) return undefined;
   const grown = growthOf(cTotals.held);
   if (grown < Math.max(ACCUSED_BYTES_MIN, 0.5 * GROWTH_MIN_BYTES)) return undefined;
+  const oldNs = windowNs - minAgeNs;
+  if (oldNs > 0.4 * minAgeNs && !growsToTheEnd(cTotals.held, windowNs)) return undefined;
+  const age = formatDuration(minAgeNs);
+  const why =
+    oldNs > 0.4 * minAgeNs
+      ? `only what was taken in the first ${formatDuration(oldNs)} is older than ${age}`
+      : `nothing can be accused before it is ${age} old`;
   return {
     class: 'unexplained',
     sentence:
       `The C heap grew by ${formatBytes(grown)} in ${formatDuration(windowNs)}, too short a time ` +
-      'to tell a leak from traffic: nothing can be accused before it is ' +
-      `${formatDuration(minAgeNs)} old.`,
-    next: `Trace for at least ${formatDuration(4 * minAgeNs)} (--duration).`,
+      `to tell a leak from traffic: ${why}.`,
+    next: `Trace for at least ${formatDuration(AGES_MIN * minAgeNs)} (--duration).`,
     where: 'c-heap',
   };
+}
+
+/** Whether the second half of the window grew at least half as fast as the whole. */
+function growsToTheEnd(held: Series, windowNs: number): boolean {
+  const late = clip(held, windowNs / 2, windowNs);
+  if (late.atNs.length < 3) return true;
+  const whole = fitLine(held).slopePerSecond;
+  return whole > 0 && fitLine(late).slopePerSecond >= 0.5 * whole;
 }
 
 function claimNotExplained(input: VerdictInput): Claim | undefined {

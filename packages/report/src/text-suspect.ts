@@ -10,27 +10,37 @@ import {
   withoutTemplates,
 } from '@sonde/memory';
 import stringWidth from 'string-width';
+import { keptFrames } from './kept-frames.js';
 import type { ReportFrame, ReportStack } from './report.js';
 import { keepEnd, padEnd, type Screen } from './screen.js';
 
 const LABEL = 13;
-/** Frames shown of one stack; the JSON has all. */
-const FRAMES_MAX = 14;
+/** Frames shown of the first suspect, and of each other one; the JSON has all. */
+const FRAMES_MAX = { first: 48, other: 14 };
 
-/** Draws one suspect. `place` is such as `1 of 3`. */
+/** How the suspects of one report are drawn. */
+export interface SuspectOptions {
+  /** How many suspects there are. */
+  readonly count: number;
+  readonly minAgeSeconds: number;
+  /** Shows the frames that cgo puts between C and Go. */
+  readonly rawStacks: boolean;
+}
+
+/** Draws one suspect; `index` counts from 0. */
 export function drawSuspect(
   screen: Screen,
   it: ReportStack,
-  place: string,
-  minAgeSeconds: number,
-  rawStacks: boolean,
+  index: number,
+  options: SuspectOptions,
 ): void {
   const { paint } = screen;
+  const { minAgeSeconds } = options;
   const facts = [
     `${formatBytes(it.bytes)} held`,
     `${it.bytesPerSecond < 0 ? '' : '+'}${formatRate(it.bytesPerSecond)}`,
   ].join('   ');
-  screen.heading(`SUSPECT ${place}`, `${paint.red(it.class)}   ${facts}`);
+  screen.heading(`SUSPECT ${index + 1} of ${options.count}`, `${paint.red(it.class)}   ${facts}`);
   const held = it.held.map(([, bytes]) => bytes);
   if (held.length > 1) {
     const ends = `${formatBytes(held[0]!)} ${screen.arrow} ${formatBytes(held.at(-1)!)}`;
@@ -40,7 +50,8 @@ export function drawSuspect(
   if (it.allocs !== null) row(screen, 'blocks', callWords(it));
   row(screen, 'memory', memoryWords(it));
   if (it.touch !== null) row(screen, 'touched by', touchWords(it));
-  drawFrames(screen, rawStacks ? it.frames : foldGlue(it.frames));
+  const frames = options.rawStacks ? it.frames : foldGlue(it.frames);
+  drawFrames(screen, frames, index === 0 ? FRAMES_MAX.first : FRAMES_MAX.other);
   if (it.truncated !== null) row(screen, 'truncated', it.truncated);
 }
 
@@ -107,26 +118,37 @@ function foldGlue(frames: readonly ReportFrame[]): readonly ReportFrame[] {
 }
 
 /** Frames innermost first; C and Go told apart by a word, not only by colour. */
-function drawFrames(screen: Screen, frames: readonly ReportFrame[]): void {
-  const { paint } = screen;
+function drawFrames(screen: Screen, frames: readonly ReportFrame[], most: number): void {
   if (frames.length === 0) {
     row(screen, 'stack', 'not known: it was lost, or its code is gone');
     return;
   }
-  const kinds = { c: paint.yellow('C '), go: paint.cyan('Go'), kernel: paint.magenta('K ') };
-  const shown = frames.slice(0, FRAMES_MAX);
+  const kept = keptFrames(frames, most);
   const room = screen.width - LABEL - 4;
-  const nameWidth = Math.min(Math.floor(room * 0.6), longest(shown) + 2);
-  shown.forEach((frame, index) => {
-    const label = index === 0 ? `  ${paint.dim('stack')}` : '';
-    const name = fitName(frame, nameWidth - 1);
-    const place = keepEnd(placeOf(frame), room - nameWidth);
-    const plain = frame.kind === 'go' && isPlumbing(frame.function);
-    const text = `${padEnd(plain ? paint.dim(name) : name, nameWidth)}${paint.dim(place)}`;
-    screen.line(`${padEnd(label, LABEL)}${kinds[frame.kind]}  ${text}`);
-  });
-  const more = frames.length - shown.length;
-  if (more > 0) screen.line(`${' '.repeat(LABEL)}    ${paint.dim(`… ${more} more in the JSON`)}`);
+  const nameWidth = Math.min(Math.floor(room * 0.6), longest(kept.map(at => frames[at]!)) + 2);
+  let next = 0;
+  for (const at of kept) {
+    if (at > next) drawGap(screen, at - next);
+    drawFrame(screen, frames[at]!, at, nameWidth);
+    next = at + 1;
+  }
+  if (next < frames.length) drawGap(screen, frames.length - next);
+}
+
+function drawFrame(screen: Screen, frame: ReportFrame, index: number, nameWidth: number): void {
+  const { paint } = screen;
+  const kinds = { c: paint.yellow('C '), go: paint.cyan('Go'), kernel: paint.magenta('K ') };
+  const label = index === 0 ? `  ${paint.dim('stack')}` : '';
+  const name = fitName(frame, nameWidth - 1);
+  const place = keepEnd(placeOf(frame), screen.width - LABEL - 4 - nameWidth);
+  const plain = frame.kind === 'go' && isPlumbing(frame.function);
+  const text = `${padEnd(plain ? paint.dim(name) : name, nameWidth)}${paint.dim(place)}`;
+  screen.line(`${padEnd(label, LABEL)}${kinds[frame.kind]}  ${text}`);
+}
+
+function drawGap(screen: Screen, count: number): void {
+  const words = `… ${count} more ${count === 1 ? 'frame' : 'frames'} in the JSON`;
+  screen.line(`${' '.repeat(LABEL)}    ${screen.paint.dim(words)}`);
 }
 
 function nameOf(frame: ReportFrame): string {

@@ -31,9 +31,13 @@ export function writeText(report: Report, options: TextOptions): string {
   const screen = new Screen(options);
   drawTarget(screen, report);
   drawVerdict(screen, report);
+  const drawn = {
+    count: report.suspects.length,
+    minAgeSeconds: report.window.minAgeSeconds,
+    rawStacks: options.rawStacks === true,
+  };
   report.suspects.slice(0, SUSPECTS_MAX).forEach((it, index) => {
-    const place = `${index + 1} of ${report.suspects.length}`;
-    drawSuspect(screen, it, place, report.window.minAgeSeconds, options.rawStacks === true);
+    drawSuspect(screen, it, index, drawn);
   });
   if (report.suspects.length > SUSPECTS_MAX) {
     screen.line();
