@@ -8,13 +8,14 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { commaList, progress } from './command-line.js';
+import { commaList } from './command-line.js';
 import { testSuite, type TestSuite } from './lanes/bundle.js';
 import { runKernelTests, type About } from './lanes/kernel-tests.js';
 import { workspaceRoot } from './lanes/objects.js';
 import { projectFolders, type ProjectFolder } from './lanes/projects.js';
 import { brokenSuite, verdictLine, type SuiteVerdict } from './lanes/verdict.js';
 import { packageRoot, readMatrix, shardOf, type Matrix } from './matrix.js';
+import { StatusBoard } from './status.js';
 import { hasPlace, joinPlaces, placesOf, type Places, type PlanEntry } from './plan.js';
 
 /** One project of a run: its suite, or why it has none. */
@@ -126,8 +127,10 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
   const matrix = readMatrix();
   const entries = await readEntries(matrix, values, positionals);
   const projects = [...new Set(entries.map(entry => entry.project))];
+  const status = new StatusBoard(process.stderr);
+  const progress = (line: string): void => status.say(line);
   const print = (text: string, about: About): void => {
-    process.stdout.write(`${text}\n`);
+    status.say(text, process.stdout);
     for (const entry of entries) if (concerns(entry, about)) entry.lines.push(text);
   };
   const verdicts: SuiteVerdict[] = projects.flatMap(p => p.broken ?? []);
@@ -136,7 +139,7 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
   const jobs = Number(values.jobs ?? process.env['SONDE_VM_JOBS'] ?? 0);
   if (suites.length > 0) {
     const request = {
-      ...{ matrix, suites, progress, signal, print },
+      ...{ matrix, suites, progress, status, signal, print },
       ...joinPlaces(
         matrix,
         entries.map(entry => entry.places),
@@ -150,7 +153,7 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
       suiteTimeoutSeconds: Number(values['suite-timeout']),
       ...(jobs > 0 ? { jobs } : {}),
     };
-    verdicts.push(...(await runKernelTests(request)));
+    verdicts.push(...(await runKernelTests(request).finally(() => status.close())));
   }
   const results = entries.map(entry => resultOf(entry, verdicts));
   if (values.results) await writeFile(values.results, JSON.stringify({ entries: results }));

@@ -34,6 +34,7 @@ export interface FleetRequest {
   readonly silenceTimeoutMs?: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
+  readonly onBoot?: (cell: Cell) => void;
   readonly onLine?: (cell: Cell, line: string, step: StepResult | undefined) => void;
   readonly onDone?: (result: GuestResult) => void;
 }
@@ -107,6 +108,7 @@ async function bootCell(request: FleetRequest, cell: Cell, payload: string): Pro
   const kernel = (await kernelImage(cell, progress)).path;
   const first = await initramfs(matrix, cell.architecture, progress);
   const chosen = await chooseAccelerator({ cell, kernel, initramfs: first, progress });
+  request.onBoot?.(cell);
   return bootGuest({
     cell,
     outDir,

@@ -13,6 +13,7 @@ import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
 import { hostArchitecture, type Cell, type Matrix } from '../matrix.js';
 import { HOST } from '../plan.js';
+import type { StatusBoard } from '../status.js';
 import { withScratch } from '../scratch.js';
 import { buildEveryWorkload } from '../releases.js';
 import { compareKernels } from './agreement.js';
@@ -46,6 +47,8 @@ export interface KernelTestRequest {
   readonly jobs?: number;
   readonly suiteTimeoutSeconds: number;
   readonly progress: Progress;
+  /** Shows what each guest does. */
+  readonly status: StatusBoard;
   readonly signal?: AbortSignal;
   /** Receives what a person should see, as it happens. */
   readonly print: (text: string, about: About) => void;
@@ -175,6 +178,24 @@ function stepOf(request: KernelTestRequest, { suite }: Ready): Step {
   };
 }
 
+/** Turns what guests print into their status: the suite that runs, and its tests so far. */
+function followLines(status: StatusBoard): (cell: Cell, line: string) => void {
+  const counts = new Map<string, { passed: number; failed: number }>();
+  return ({ name }, line) => {
+    const suite = /^##STEP start (\S+)$/.exec(line)?.[1];
+    if (suite !== undefined) {
+      counts.set(name, { passed: 0, failed: 0 });
+      status.phase(name, `running ${suite}`);
+    }
+    const count = counts.get(name);
+    const end = /^(not )?ok /.exec(line);
+    if (count === undefined || end === null) return;
+    if (end[1] === undefined) count.passed++;
+    else count.failed++;
+    status.detail(name, `${count.passed} passed${count.failed ? `, ${count.failed} failed` : ''}`);
+  };
+}
+
 async function inGuests(
   request: KernelTestRequest,
   ready: readonly Ready[],
@@ -205,11 +226,12 @@ async function inGuests(
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     silenceTimeoutMs: (request.suiteTimeoutSeconds + 20) * 1000,
     progress: request.progress,
-    onLine: (cell, line) => {
-      const name = /^##STEP start (\S+)$/.exec(line)?.[1];
-      if (name !== undefined) request.progress(`${cell.name}: running ${name}`);
+    onBoot: cell => request.status.phase(cell.name, 'booting'),
+    onLine: followLines(request.status),
+    onDone: result => {
+      request.status.end(result.cell.name);
+      pending.push(judgeGuest(request, wanted(result.cell), result));
     },
-    onDone: result => pending.push(judgeGuest(request, wanted(result.cell), result)),
   });
   return (await Promise.all(pending)).flat();
 }
