@@ -30,7 +30,7 @@ const USAGE = `usage: sonde-vm cells [--cells LIST] [--shard K/N] [--json]
        sonde-vm prepare [--cells LIST]
        sonde-vm workloads [--arch LIST] [--go RELEASES|all] [NAME…]
        sonde-vm run [--cells LIST] [--shard K/N] [--lane host|guest] [--probes LIST] [--jobs N]
-                    [--builds fast|full] [--results FILE] [--plan FILE]
+                    [--builds fast|full] [--without-releases] [--results FILE] [--plan FILE]
        sonde-vm agree [--cells LIST] [--lane host|guest] PROJECT…
        sonde-vm report [--check] [--write] [--cells LIST] [--probes DIRS] [--record FILE]
        sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]

@@ -9,6 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commaList } from './command-line.js';
+import type { GuestResult } from './guest/boot.js';
 import { testSuite, type TestSuite } from './lanes/bundle.js';
 import { runKernelTests, type About } from './lanes/kernel-tests.js';
 import { workspaceRoot } from './lanes/objects.js';
@@ -42,6 +43,7 @@ const OPTIONS = {
   results: { type: 'string' },
   shard: { type: 'string' },
   'suite-timeout': { type: 'string', default: '600' },
+  'without-releases': { type: 'boolean', default: false },
 } as const;
 
 type Values = ReturnType<typeof readArguments>['values'];
@@ -50,9 +52,14 @@ function readArguments(args: string[]) {
   return parseArgs({ args, allowPositionals: true, options: OPTIONS });
 }
 
-async function openProject({ folder, name }: ProjectFolder): Promise<Project> {
+/** Tests that go through every Go release of the matrix. */
+const SWEEP = /releases\.kernel\.test\.js$/;
+
+async function openProject({ folder, name }: ProjectFolder, values: Values): Promise<Project> {
   try {
-    return { folder, name, suite: await testSuite(folder) };
+    const suite = await testSuite(folder);
+    if (!values['without-releases']) return { folder, name, suite };
+    return { folder, name, suite: { ...suite, files: suite.files.filter(f => !SWEEP.test(f)) } };
   } catch (error) {
     return { folder, name, broken: brokenSuite(name, 'dist', (error as Error).message) };
   }
@@ -68,7 +75,7 @@ async function readEntries(matrix: Matrix, values: Values, words: string[]): Pro
   const projects = new Map<string, Project>();
   const entries: Entry[] = [];
   for (const [index, found] of (await projectFolders(named)).entries()) {
-    const project = projects.get(found.folder) ?? (await openProject(found));
+    const project = projects.get(found.folder) ?? (await openProject(found, values));
     projects.set(found.folder, project);
     const places = placesOf(matrix, plan?.[index] ?? values);
     const cells = values.shard === undefined ? places.cells : shardOf(places.cells, values.shard);
@@ -107,6 +114,16 @@ function concerns({ project, places }: Entry, { suite, place }: About): boolean 
   return (suite === undefined || suite === project.name) && (!isPlace || hasPlace(places, place));
 }
 
+/** What one guest took its time for, in milliseconds. */
+function timesOf({ cell, release, bootMs, totalMs, steps }: GuestResult) {
+  return {
+    ...{ cell: cell.name, release, bootMs, totalMs },
+    suites: steps.map(({ name, startMs = NaN, firstLineMs = NaN, endMs = NaN }) => ({
+      ...{ name, loadMs: firstLineMs - startMs, testsMs: endMs - firstLineMs },
+    })),
+  };
+}
+
 function resultOf(entry: Entry, verdicts: readonly SuiteVerdict[]) {
   const { project, places, lines } = entry;
   const own = verdicts.filter(v => concerns(entry, { suite: v.suite, place: v.cell }));
@@ -119,8 +136,9 @@ function resultOf(entry: Entry, verdicts: readonly SuiteVerdict[]) {
 
 /**
  * Runs `sonde-vm run` and returns its exit code: 0 only when every project passed everywhere. With
- * `--results FILE` it writes `{entries: [{folder, name, ok, text, verdicts}]}` there, in the order
- * of the plan or of the projects, folders from the workspace's root.
+ * `--results FILE` it writes `{entries: [{folder, name, ok, text, verdicts}], guests}` there, entries
+ * in the order of the plan or of the projects, folders from the workspace's root; `guests` is what
+ * each took its time for.
  */
 export async function runCommand(args: string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = readArguments(args);
@@ -133,6 +151,7 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
     status.say(text, process.stdout);
     for (const entry of entries) if (concerns(entry, about)) entry.lines.push(text);
   };
+  const guests: ReturnType<typeof timesOf>[] = [];
   const verdicts: SuiteVerdict[] = projects.flatMap(p => p.broken ?? []);
   for (const verdict of verdicts) print(verdictLine(verdict), { suite: verdict.suite });
   const suites = projects.flatMap(p => p.suite ?? []);
@@ -148,6 +167,7 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
         entries.some(entry => entry.project.name === suite && hasPlace(entry.places, place)),
       // Tasks of a plan are judged alone, whoever runs beside them; `agree` compares them later.
       compare: values.plan === undefined,
+      onGuest: (result: GuestResult) => guests.push(timesOf(result)),
       builds: buildsOf(values),
       outDir: outFolder(values, projects),
       suiteTimeoutSeconds: Number(values['suite-timeout']),
@@ -156,7 +176,9 @@ export async function runCommand(args: string[], signal: AbortSignal): Promise<n
     verdicts.push(...(await runKernelTests(request).finally(() => status.close())));
   }
   const results = entries.map(entry => resultOf(entry, verdicts));
-  if (values.results) await writeFile(values.results, JSON.stringify({ entries: results }));
+  if (values.results) {
+    await writeFile(values.results, JSON.stringify({ entries: results, guests }));
+  }
   const failed = [...new Set(results.filter(r => !r.ok).map(r => r.name))];
   process.stdout.write(`${totals(verdicts, projects.length, failed)}\n`);
   return failed.length > 0 || results.length === 0 ? 1 : 0;

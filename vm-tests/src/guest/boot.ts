@@ -85,10 +85,7 @@ export async function bootGuest(request: BootRequest): Promise<GuestResult> {
   await writeFile(files.console, '');
   const transcript = new GuestTranscript(request.stepNames);
   const startedAt = Date.now();
-  let bootMs: number | undefined;
-  const reason = await follow(request, files, transcript, () => {
-    bootMs = Date.now() - startedAt;
-  });
+  const { reason, bootMs } = await follow(request, files, transcript, startedAt);
   let failure: string | undefined;
   if (transcript.exitCode === undefined) {
     const said = [...transcript.loose, ...transcript.steps.flatMap(s => s.lines)].slice(-8);
@@ -115,13 +112,13 @@ export async function bootGuest(request: BootRequest): Promise<GuestResult> {
   };
 }
 
-/** Returns why QEMU ended, in words that complete "run cell X: …". */
+/** Returns why QEMU ended, in words that complete "run cell X: …", and when the guest was up. */
 function follow(
   request: BootRequest,
   files: GuestFiles,
   transcript: GuestTranscript,
-  onStart: () => void,
-): Promise<string> {
+  startedAt: number,
+): Promise<{ reason: string; bootMs: number | undefined }> {
   const { cell } = request;
   const { program } = cell.architecture.qemu;
   const args = qemuArguments(cell, files, request);
@@ -130,6 +127,7 @@ function follow(
   });
   return new Promise(resolve => {
     let reason = 'the guest died before its last word';
+    let bootMs: number | undefined;
     let errors = '';
     const stop = (why: string): void => {
       reason = why;
@@ -144,9 +142,9 @@ function follow(
     const lines = createInterface({ input: child.stdout });
     lines.on('line', raw => {
       const line = raw.replace(/\r+$/, '');
-      const before = transcript.release;
-      const step = transcript.push(line);
-      if (before === undefined && transcript.release !== undefined) onStart();
+      const nowMs = Date.now() - startedAt;
+      const step = transcript.push(line, nowMs);
+      if (transcript.release !== undefined) bootMs ??= nowMs;
       clearTimeout(timer);
       if (transcript.release === undefined) {
         timer = limit(request.bootTimeoutMs, 'the guest did not start');
@@ -157,7 +155,7 @@ function follow(
     const finish = (text: string): void => {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', aborted);
-      resolve(text);
+      resolve({ reason: text, bootMs });
     };
     child.on('error', error => finish(`start ${program}: ${error.message}`));
     child.on('close', () => finish(errors ? `${reason} (${errors.trim()})` : reason));

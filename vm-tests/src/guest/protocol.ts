@@ -16,6 +16,10 @@ export interface StepResult {
   /** Exit code; undefined when the guest died or was stopped while it ran, or before. */
   exitCode: number | undefined;
   started: boolean;
+  /** Milliseconds on the caller's clock, each as far as it came: start, first line, exit. */
+  startMs?: number;
+  firstLineMs?: number;
+  endMs?: number;
   /** Its output, without the protocol's own lines. */
   readonly lines: string[];
 }
@@ -36,13 +40,14 @@ export class GuestTranscript {
   }
 
   /**
-   * Takes one line without its line end. Returns the step that the line belongs to, undefined for
-   * a line of the protocol or outside any step.
+   * Takes one line without its line end, and the time at which it came. Returns the step that the
+   * line belongs to, undefined for a line of the protocol or outside any step.
    */
-  push(line: string): StepResult | undefined {
+  push(line: string, nowMs = 0): StepResult | undefined {
     const match = /^##(CELL|STEP) (start|exit) (\S+)(?: (\d+))?$/.exec(line);
     if (!match) {
       (this.current?.lines ?? this.loose).push(line);
+      if (this.current) this.current.firstLineMs ??= nowMs;
       return this.current;
     }
     const [, level, event, word = '', code] = match;
@@ -54,9 +59,11 @@ export class GuestTranscript {
     const step = this.steps.find(s => s.name === word);
     if (step && event === 'start') {
       step.started = true;
+      step.startMs = nowMs;
       this.current = step;
     } else if (step) {
       step.exitCode = Number(code);
+      step.endMs = nowMs;
       this.current = undefined;
     }
     return undefined;

@@ -50,6 +50,8 @@ export interface KernelTestRequest {
   /** Shows what each guest does. */
   readonly status: StatusBoard;
   readonly signal?: AbortSignal;
+  /** Receives what each guest took its time for. */
+  readonly onGuest?: (result: GuestResult) => void;
   /** Receives what a person should see, as it happens. */
   readonly print: (text: string, about: About) => void;
 }
@@ -230,6 +232,7 @@ async function inGuests(
     onLine: followLines(request.status),
     onDone: result => {
       request.status.end(result.cell.name);
+      request.onGuest?.(result);
       pending.push(judgeGuest(request, wanted(result.cell), result));
     },
   });
