@@ -136,9 +136,9 @@ function resultOf(entry: Entry, verdicts: readonly SuiteVerdict[]) {
 
 /**
  * Runs `sonde-vm run` and returns its exit code: 0 only when every project passed everywhere. With
- * `--results FILE` it writes `{entries: [{folder, name, ok, text, verdicts}], guests}` there, entries
- * in the order of the plan or of the projects, folders from the workspace's root; `guests` is what
- * each took its time for.
+ * `--results FILE` it writes `{entries: [{folder, name, ok, text, verdicts}], guests}` there:
+ * entries in the order of the plan or of the projects, folders from the workspace's root; `guests`
+ * is what each took its time for.
  */
 export async function runCommand(args: string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = readArguments(args);
