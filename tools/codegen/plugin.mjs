@@ -117,8 +117,8 @@ export function probeTargets(root, bin, cells) {
 }
 
 /**
- * The targets of a project that is no probe and has kernel tests. They may start `sonde` with every
- * probe, so all packages decide their results.
+ * The targets of a project that is no probe and has kernel tests. Those of the command line start
+ * `sonde` with every probe that it depends on.
  *
  * @param {string} root
  * @param {readonly import('./kernel-targets.mjs').CellName[]} cells of the matrix
@@ -129,17 +129,8 @@ export function otherTargets(root, cells) {
     root,
     all: 'kernel',
     cells,
-    dependsOn: [
-      'build',
-      'bpf',
-      { projects: ['vm-tests', 'cli'], target: 'build' },
-      { projects: ['tag:room:probe'], target: 'bpf' },
-    ],
-    inputs: [
-      ...testedInputs(root),
-      '{workspaceRoot}/packages/*/src/**/*',
-      '{workspaceRoot}/packages/core/bpf/**/*.h',
-    ],
+    dependsOn: ['build', 'bpf', '^bpf', { projects: ['vm-tests'], target: 'build' }],
+    inputs: [...testedInputs(root), '{workspaceRoot}/packages/core/bpf/**/*.h'],
   });
 }
 

@@ -37,6 +37,12 @@ const require = sondeCreateRequire(import.meta.url);
 const __filename = new URL(import.meta.url).pathname;
 const __dirname = __filename.replace(/\\/[^/]*$/, '');`;
 
+/** Whether a compiled test is still one: the compiler leaves behind what was renamed or removed. */
+function hasSource(folder: string, compiled: string): boolean {
+  const sources = join(folder, 'src');
+  return !existsSync(sources) || existsSync(join(sources, compiled.replace(/\.js$/, '.ts')));
+}
+
 /** Returns the suite of a package folder. Throws when it has no compiled kernel tests. */
 export async function testSuite(folder: string): Promise<TestSuite> {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
@@ -47,7 +53,7 @@ export async function testSuite(folder: string): Promise<TestSuite> {
   const name = manifest.nx?.name ?? basename(manifest.name);
   const dist = join(folder, 'dist');
   const all = existsSync(dist) ? await readdir(dist, { recursive: true }) : [];
-  const files = all.filter(f => f.endsWith(SUFFIX)).sort();
+  const files = all.filter(f => f.endsWith(SUFFIX) && hasSource(folder, f)).sort();
   if (files.length === 0) {
     throw new Error(`collect kernel tests of ${name}: no *${SUFFIX} in ${dist}; build it first`);
   }

@@ -14,8 +14,8 @@ import {
   reportCompared,
   startTruth,
   startWorkload,
-} from './kit/index.js';
-import { traceLeak, type Finding } from './traced-program.js';
+} from '@sonde/vm-tests/kit';
+import { traceLeak, type Finding } from './testing/traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);

@@ -7,8 +7,8 @@
  */
 import { basename } from 'node:path';
 import t, { type Test } from 'tap';
-import { cellInfo, reportCompared, startWorkload } from './kit/index.js';
-import { traceLeak, type Frame } from './traced-program.js';
+import { cellInfo, reportCompared, startWorkload } from '@sonde/vm-tests/kit';
+import { traceLeak, type Frame } from './testing/traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);

@@ -7,7 +7,14 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Workload } from './kit/index.js';
+
+/** A running program that says what it does: the test kit's workload, as far as it is used here. */
+export interface Traced {
+  readonly pid: number;
+  next(): Promise<Readonly<Record<string, unknown>>>;
+  send(line: string): void;
+  stop(): Promise<unknown>;
+}
 
 /** A frame of a suspect's stack. */
 export interface Frame {
@@ -43,10 +50,7 @@ export interface Finding {
 }
 
 /** Notes what the program says it has lost, and when it said so, until it ends. */
-async function noteLosses(
-  workload: Workload,
-  said: [atMs: number, bytes: number][],
-): Promise<void> {
+async function noteLosses(workload: Traced, said: [atMs: number, bytes: number][]): Promise<void> {
   try {
     for (;;) {
       const { lostBytes } = await workload.next();
@@ -61,7 +65,7 @@ async function noteLosses(
  * Runs `sonde trace` on a program for twelve seconds, and ends it. `name` tells the reports of one
  * run apart. Throws when the trace fails.
  */
-export async function traceLeak(name: string, workload: Workload): Promise<Finding> {
+export async function traceLeak(name: string, workload: Traced): Promise<Finding> {
   const said: [number, number][] = [];
   const noted = noteLosses(workload, said);
   const cli = process.env['SONDE_CLI'] ?? '';
