@@ -18,11 +18,11 @@ const NX = join(ROOT, 'node_modules', '.bin', 'nx');
 
 // Static output heads each finished task with `> nx run project:target  [local cache]`, and names
 // those that failed once more at its end, as `- project:target` under "Failed tasks:".
-const FINISHED = /^> nx run ([\w@/.-]+:[\w-]+)/;
-const FAILED = /^- ([\w@/.-]+:[\w-]+)$/;
+const FINISHED = /^> nx run ([\w@/.-]+:[\w.-]+)/;
+const FAILED = /^- ([\w@/.-]+:[\w.-]+)$/;
 
 // What tests say of themselves while they take long: a release is fetched, a guest has got further.
-const PROGRESS = /^(?:fetching|building|workloads for|cell) |^[\w.-]+: running /;
+const PROGRESS = /^(?:fetching|building|workloads for|cell) |^[\w.-]+: (?:booting|running )/;
 
 /**
  * Reads one line of Nx's static output.
@@ -53,7 +53,7 @@ export async function runNx(args, options) {
   const run = await runStep(NX, [...args, '--outputStyle=static'], {
     log: options.log,
     next: options.next,
-    shows: /\berror\b|\bcannot\b|^- [\w@/.-]+:[\w-]+$/i,
+    shows: /\berror\b|\bcannot\b|^- [\w@/.-]+:[\w.-]+$/i,
     okCodes: options.keepGoing === true ? [0, 1, 130] : [0],
     env: { NX_TUI: 'false', NO_COLOR: '1', FORCE_COLOR: '0', ...options.env },
     onLine: line => {

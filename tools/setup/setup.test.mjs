@@ -85,6 +85,9 @@ t.test("Nx's static output is read line by line", async t => {
   t.strictSame(parseNxLine('> nx run core:build'), { target: 'core:build', failed: false });
   t.match(parseNxLine('> nx run core:build  [local cache]'), { target: 'core:build' });
   t.match(parseNxLine('- probe-x:test'), { target: 'probe-x:test', failed: true });
+  const cell = 'probe-x:test-vm--6.12-arm64';
+  t.match(parseNxLine(`> nx run ${cell}  [local cache]`), { target: cell, failed: false });
+  t.match(parseNxLine(`- ${cell}`), { target: cell, failed: true });
   t.equal(parseNxLine('ok 1 - a test'), undefined);
 });
 
