@@ -29,7 +29,8 @@ export interface Libraries {
   readonly shared: readonly { readonly name: string; readonly path: string }[];
 }
 
-async function librarySource(): Promise<LibrarySource> {
+/** Where Debian's packages for workloads come from. Throws where workloads.json cannot be read. */
+export async function librarySource(): Promise<LibrarySource> {
   const text = await readFile(join(packageRoot, 'workloads/workloads.json'), 'utf8');
   return (JSON.parse(text) as { libraries: LibrarySource }).libraries;
 }

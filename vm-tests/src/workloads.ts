@@ -7,7 +7,17 @@
  * and its version has to be found in what it built; sources are copied out of the repository first,
  * because only some releases look for it and only some know the flag that forbids it.
  */
-import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -24,7 +34,16 @@ import {
 } from '@sonde/toolchain';
 import { workloadFolder } from './lanes/objects.js';
 import { fetchLibraries, type Libraries } from './libraries.js';
+import { fetchMusl, type Musl } from './musl.js';
 import { packageRoot, type Architecture, type GoBuild } from './matrix.js';
+
+/** A build that differs in its C half as well. */
+interface WorkloadBuild extends GoBuild {
+  /** Further flags of the C compiler. */
+  readonly cFlags?: readonly string[];
+  /** Built against musl instead of the machine's own C library. */
+  readonly musl?: boolean;
+}
 
 /** One program of workloads/workloads.json. */
 export interface WorkloadEntry {
@@ -35,7 +54,7 @@ export interface WorkloadEntry {
   /** C libraries of Debian's that it is built against and loads. */
   readonly libraries?: readonly string[];
   /** Further builds by the default release, beside the plain one. */
-  readonly builds?: readonly Omit<GoBuild, 'set'>[];
+  readonly builds?: readonly Omit<WorkloadBuild, 'set'>[];
   readonly about: string;
 }
 
@@ -100,7 +119,8 @@ interface BuildRequest {
   readonly architecture: Architecture;
   /** Release line. */
   readonly release: string;
-  readonly build: GoBuild;
+  readonly build: WorkloadBuild;
+  readonly musl: Musl | undefined;
   /** What the C compiler says of itself; empty for programs without C. */
   readonly compiler: string;
   readonly libraries: Libraries | undefined;
@@ -114,6 +134,7 @@ async function buildOne(request: BuildRequest): Promise<string> {
   const { entry, architecture: arch, release, build, compiler, libraries } = request;
   const parts: (string | Uint8Array)[] = [arch.goarch, compiler, ...build.flags];
   if (libraries !== undefined) parts.push(libraries.key);
+  parts.push(...(build.cFlags ?? []), ...(request.musl === undefined ? [] : [request.musl.key]));
   for (const file of await sourceFiles(entry)) {
     parts.push(file, await readFile(join(moduleFolder(entry), file)));
   }
@@ -143,6 +164,9 @@ async function compile(
   for (const file of await sourceFiles(entry)) await cp(join(module, file), join(sources, file));
   const output = join(directory, entry.name);
   const place = module === SOURCES ? `./${entry.name}` : '.';
+  const specs = join(sources, 'musl.specs');
+  if (request.musl !== undefined) await writeFile(specs, request.musl.specs);
+  const { cFlags } = build;
   // The build of a fixture never makes the machine slow for whoever works on it.
   const command = [toolchain.go, 'build', ...build.flags, '-o', output, place];
   await run('nice', command, {
@@ -152,7 +176,8 @@ async function compile(
       GOOS: 'linux',
       GOARCH: arch.goarch,
       CGO_ENABLED: entry.cgo ? '1' : '0',
-      CC: arch.compiler,
+      CC: request.musl === undefined ? arch.compiler : `${arch.compiler} -specs=${specs}`,
+      ...(cFlags !== undefined && { CGO_CFLAGS: ['-g', '-O2', ...cFlags].join(' ') }),
       ...request.libraries?.env,
     },
     what: `build workload ${entry.name} for ${arch.name} with ${toolchain.version}${how}`,
@@ -210,8 +235,10 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
     const libraries =
       entry.libraries && (await fetchLibraries(entry.libraries, architecture, progress));
     for (const each of buildsOf(entry, request)) {
+      const musl = each.musl === true ? await fetchMusl(architecture, progress) : undefined;
+      if (musl !== undefined) await place(musl.loader.path, folder, musl.loader.name);
       const built = await buildOne({
-        ...{ entry, architecture, release, build: each, toolchain, progress, libraries },
+        ...{ entry, architecture, release, build: each, toolchain, progress, libraries, musl },
         compiler: entry.cgo ? compiler : '',
       });
       paths.push(await place(built, folder, programName(entry.name, goRelease, each.name)));
@@ -222,7 +249,7 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
 }
 
 /** The builds of a program: the one that was asked for, else the plain one and its own. */
-function buildsOf(entry: WorkloadEntry, { goRelease, build }: WorkloadRequest): GoBuild[] {
+function buildsOf(entry: WorkloadEntry, { goRelease, build }: WorkloadRequest): WorkloadBuild[] {
   if (build !== undefined) return [build];
   if (goRelease !== undefined) return [PLAIN];
   return [PLAIN, ...(entry.builds ?? []).map(each => ({ ...each, set: PLAIN.set }))];

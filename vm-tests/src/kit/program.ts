@@ -13,6 +13,8 @@ import { workloadsFolder } from './workloads-folder.js';
 /** How to start a program. */
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder that it is started in; this process's own by default. */
+  readonly cwd?: string;
   /** How long to wait for any one line, in milliseconds; a minute by default. */
   readonly lineTimeoutMs?: number;
   /** Program and arguments that it is started by, such as `['unshare', '--pid']`. */
@@ -49,6 +51,7 @@ export class Program<Line = string> {
     this.child = spawn(program, rest, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
     });
     this.child.stdin?.on('error', () => undefined);
     this.child.stderr?.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));

@@ -6,7 +6,7 @@
  * may attach to a process that has not yet mapped its libraries.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Program, type ProgramOptions } from './program.js';
 import { workloadsFolder } from './workloads-folder.js';
 
@@ -29,7 +29,8 @@ export function workloadPath(name: string, goRelease?: string): string {
 /** A program of known truth while it runs. */
 export class Workload extends Program<WorkloadLine> {
   constructor(path: string, args: readonly string[], options: WorkloadOptions) {
-    super(path, args, parseLine, options);
+    // Programs of musl name their loader relative to their own folder.
+    super(path, args, parseLine, { cwd: dirname(path), ...options });
   }
 }
 
