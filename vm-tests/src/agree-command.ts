@@ -33,7 +33,7 @@ export async function agreeCommand(args: string[]): Promise<number> {
   const { cells, host } = placesOf(readMatrix(), values);
   const places = [...(host === 'never' ? [] : [HOST]), ...cells.map(cell => cell.name)];
   let failed = 0;
-  for (const { folder, name } of await projectFolders(positionals)) {
+  for (const { folder, name } of projectFolders(positionals)) {
     const found = places.flatMap(place => readVerdict(folder, name, place));
     const compared = compareKernels(found);
     const bad = compared.filter(verdict => !verdict.ok);

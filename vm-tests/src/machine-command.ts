@@ -5,30 +5,29 @@
  * The fact readers get wrong: the tests that go through every Go release are left out unless they
  * are asked for, because their programs take minutes to build the first time.
  */
-import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError, commaList, progress } from './command-line.js';
 import type { PayloadFile } from './guest/payload.js';
 import { bundleSuite, testSuite, type TestSuite } from './lanes/bundle.js';
-import { objectFiles, workloadFiles, workspaceRoot } from './lanes/objects.js';
+import { objectFiles, workloadFiles } from './lanes/objects.js';
 import { buildMachine } from './machines/machine.js';
 import { readMatrix, selectCells, type Architecture } from './matrix.js';
 import { buildEveryWorkload } from './releases.js';
 import { withScratch } from './scratch.js';
+import { inWorkspace, probePackages, workspaceRoot } from './surroundings.js';
 import { buildWorkloads } from './workloads.js';
 
 const SWEEP = /releases\.kernel\.test\.js$/;
 
 async function suites(releases: boolean, wanted: readonly string[]): Promise<TestSuite[]> {
-  const packages = join(workspaceRoot, 'packages');
-  const found = (await readdir(packages)).filter(name => name.startsWith('probe-')).sort();
-  const names = wanted.length > 0 ? wanted : found;
-  const all = await Promise.all(names.map(name => testSuite(join(packages, name))));
+  const named = wanted.map(name => resolve(workspaceRoot, inWorkspace ? 'packages' : '', name));
+  const folders = named.length > 0 ? named : probePackages().sort();
+  const all = await Promise.all(folders.map(testSuite));
   if (releases) return all;
   // The survey of each way to attach needs a program of every release too.
-  return all.map(({ name, folder, files }) => {
-    return { name, folder, files: files.filter(file => !SWEEP.test(file)) };
+  return all.map(({ name, folder, files, traced }) => {
+    return { name, folder, traced, files: files.filter(file => !SWEEP.test(file)) };
   });
 }
 

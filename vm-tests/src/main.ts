@@ -12,17 +12,11 @@ import { UsageError, commaList, progress, takeOption } from './command-line.js';
 import { GUEST_DIED } from './guest/boot.js';
 import { prepareCells } from './guest/fleet.js';
 import { runJob } from './lanes/job.js';
-import {
-  allCells,
-  hostArchitecture,
-  packageRoot,
-  readMatrix,
-  selectCells,
-  shardOf,
-} from './matrix.js';
+import { allCells, hostArchitecture, readMatrix, selectCells, shardOf } from './matrix.js';
 import { agreeCommand } from './agree-command.js';
 import { reportCommand } from './report/report-command.js';
 import { runCommand } from './run-command.js';
+import { outRoot } from './surroundings.js';
 import { machineCommand } from './machine-command.js';
 import { buildWorkloads } from './workloads.js';
 
@@ -34,14 +28,15 @@ const USAGE = `usage: sonde-vm cells [--cells LIST] [--shard K/N] [--json]
        sonde-vm agree [--cells LIST] [--lane host|guest] PROJECT…
        sonde-vm report [--check] [--write] [--cells LIST] [--probes DIRS] [--record FILE]
        sonde-vm job [--cell NAME] [--out DIR] [--duration 20s] [other flags of sonde trace]
+       sonde-vm job [--cell NAME] [--out DIR] run PROBE [other flags of sonde run]
        sonde-vm job [--cell NAME] [--out DIR] -- ARGUMENTS OF sonde…
        sonde-vm machine --cells LIST [--probes LIST] [--releases] [--out DIR]
 
 LIST is comma-separated. Cells are named KERNEL-ARCH; a kernel, an architecture, and the sets
 "fast", "full", "nightly" and "all" select several; --shard takes every Nth of them. --probes takes
-project names or folders; every probe when left out. The first form of job traces the workload
-leaky; the second finds workloads in /payload/workloads, and what it writes to /out comes back in
-DIR/CELL.`;
+project names or folders; every probe when left out, and the current project outside of Sonde's
+workspace. The first forms of job trace the workload leaky; the last finds workloads in
+/payload/workloads, and what it writes to /out comes back in DIR/CELL.`;
 
 const stopper = new AbortController();
 
@@ -96,7 +91,7 @@ async function job(given: string[]): Promise<number> {
   const host = hostArchitecture(matrix);
   const fast = allCells(matrix).filter(c => c.architecture === host && c.kernel.set === 'fast');
   const name = takeOption(args, '--cell') ?? fast[fast.length - 1]?.name ?? '';
-  const outDir = resolve(takeOption(args, '--out') ?? join(packageRoot, 'out', 'job'));
+  const outDir = resolve(takeOption(args, '--out') ?? join(outRoot, 'job'));
   const timeoutSeconds = Number(takeOption(args, '--timeout') ?? 600);
   const [cell, ...more] = selectCells(matrix, [name]);
   if (!cell || more.length > 0) throw new UsageError(`choose cell: ${name} is more than one`);
@@ -106,7 +101,7 @@ async function job(given: string[]): Promise<number> {
   const result = await runJob({
     matrix,
     cell,
-    args: withLeaky ? ['trace', ...args] : args.slice(1),
+    args: !withLeaky ? args.slice(1) : args[0] === 'run' ? args : ['trace', ...args],
     withLeaky,
     timeoutSeconds,
     columns: Number(process.env['COLUMNS']) || 100,

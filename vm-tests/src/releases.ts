@@ -12,7 +12,32 @@ import { goReleases, run, type Progress } from '@sonde/toolchain';
 import { RELEASE_LIST, type ReleaseList, type ReleaseProgram } from './kit/releases.js';
 import { workloadFolder } from './lanes/objects.js';
 import type { Architecture, GoBuild, Matrix } from './matrix.js';
-import { buildWorkloads, listWorkloads, programName } from './workloads.js';
+import {
+  PLAIN,
+  buildWorkloads,
+  defaultGoRelease,
+  listWorkloads,
+  programName,
+} from './workloads.js';
+
+/** The programs that tests trace, where they are not all of them: see `sonde` in package.json. */
+export interface Traced {
+  /** Names of workloads; `truth` is always among them. */
+  readonly workloads?: readonly string[];
+  /** Release lines beside the default one. */
+  readonly goReleases?: readonly string[];
+}
+
+/** What several suites trace together; a suite that does not say so traces everything. */
+export function tracedByAll(all: readonly Traced[]): Traced {
+  const workloads = all.map(each => each.workloads);
+  const goReleases = all.map(each => each.goReleases);
+  const known = <T>(lists: readonly (readonly T[] | undefined)[]): T[] | undefined =>
+    lists.every(list => list !== undefined) ? [...new Set(lists.flat())] : undefined;
+  const names = known(workloads);
+  const releases = known(goReleases);
+  return { ...(names && { workloads: names }), ...(releases && { goReleases: releases }) };
+}
 
 /** The program whose variants the list names. */
 const TRUTH = 'truth';
@@ -72,13 +97,26 @@ export async function buildEveryWorkload(
   architecture: Architecture,
   set: 'fast' | 'full',
   progress: Progress,
+  traced: Traced = {},
 ): Promise<void> {
   const began = Date.now();
-  await buildWorkloads({ architecture, progress });
+  const names = traced.workloads && [...new Set([TRUTH, ...traced.workloads])];
+  await buildWorkloads({ architecture, progress, ...(names && { names }) });
+  const releases = traced.goReleases ?? matrix.goReleases;
   const entries = (await listWorkloads()).filter(e => e.everyRelease === true);
-  const others = entries.map(e => e.name).filter(name => name !== TRUTH);
+  const others = entries
+    .map(e => e.name)
+    .filter(name => name !== TRUTH && names?.includes(name) !== false);
   const list: ReleaseList = { programs: [], missing: [] };
-  for (const goRelease of matrix.goReleases) {
+  // The survey of a probe needs one program, even where its tests go through no releases.
+  if (releases.length === 0) {
+    list.programs.push({
+      goRelease: await defaultGoRelease(),
+      build: PLAIN.name,
+      program: programName(TRUTH),
+    });
+  }
+  for (const goRelease of releases) {
     try {
       const builds = buildsOf(matrix, set, goRelease);
       const variant = { architecture, goRelease, builds, progress };
@@ -95,6 +133,6 @@ export async function buildEveryWorkload(
   const took = ((Date.now() - began) / 1000).toFixed(1);
   progress(
     `workloads for ${architecture.name}: ${list.programs.length} programs of ` +
-      `${matrix.goReleases.length - list.missing.length} Go releases, ${took} s`,
+      `${Math.max(1, releases.length) - list.missing.length} Go releases, ${took} s`,
   );
 }

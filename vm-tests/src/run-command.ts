@@ -12,12 +12,12 @@ import { commaList } from './command-line.js';
 import type { GuestResult } from './guest/boot.js';
 import { testSuite, type TestSuite } from './lanes/bundle.js';
 import { runKernelTests, type About } from './lanes/kernel-tests.js';
-import { workspaceRoot } from './lanes/objects.js';
 import { projectFolders, type ProjectFolder } from './lanes/projects.js';
 import { brokenSuite, verdictLine, type SuiteVerdict } from './lanes/verdict.js';
-import { packageRoot, readMatrix, shardOf, type Matrix } from './matrix.js';
+import { readMatrix, shardOf, type Matrix } from './matrix.js';
 import { StatusBoard } from './status.js';
 import { hasPlace, joinPlaces, placesOf, type Places, type PlanEntry } from './plan.js';
+import { outRoot, workspaceRoot } from './surroundings.js';
 
 /** One project of a run: its suite, or why it has none. */
 interface Project extends ProjectFolder {
@@ -74,7 +74,7 @@ async function readEntries(matrix: Matrix, values: Values, words: string[]): Pro
   const named = plan?.map(entry => entry.folder) ?? [...commaList(values.probes), ...words];
   const projects = new Map<string, Project>();
   const entries: Entry[] = [];
-  for (const [index, found] of (await projectFolders(named)).entries()) {
+  for (const [index, found] of projectFolders(named).entries()) {
     const project = projects.get(found.folder) ?? (await openProject(found, values));
     projects.set(found.folder, project);
     const places = placesOf(matrix, plan?.[index] ?? values);
@@ -88,7 +88,7 @@ async function readEntries(matrix: Matrix, values: Values, words: string[]): Pro
 function outFolder(values: Values, projects: readonly Project[]): string {
   if (values.out !== undefined) return resolve(values.out);
   const name = projects.length === 1 ? (projects[0]?.name ?? 'none') : 'batch';
-  return join(packageRoot, 'out', name);
+  return join(outRoot, name);
 }
 
 /** The sets that go wide trace every build of a Go release, unless it is said otherwise. */

@@ -1,8 +1,8 @@
 /**
- * Finds probes by the key `sonde.probe` of package.json: the packages beside this one (a workspace
- * or an installation), then node_modules of the current folder and those above it, then a path that
- * the user gives. The fact a reader gets wrong: nothing here knows a probe's name, and finding one
- * imports nothing; its code runs only when it is asked for.
+ * Finds probes by the key `sonde.probe` of package.json: the package that holds the current folder,
+ * the packages beside this one (a workspace or an installation), node_modules of the current folder
+ * and those above it, and a path that the user gives. The fact a reader gets wrong: nothing here
+ * knows a probe's name, and finding one imports nothing; its code runs only when it is asked for.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -64,8 +64,8 @@ function findEntries(options: SearchOptions): { package: string; file: string }[
     ...modulesAbove(options.cwd),
   ];
   const entries: { package: string; file: string }[] = [];
-  for (const folder of new Set(folders)) {
-    for (const child of packagesIn(folder)) {
+  for (const children of [packageAround(options.cwd), ...[...new Set(folders)].map(packagesIn)]) {
+    for (const child of children) {
       const manifest = readManifest(child);
       const file = manifest?.sonde?.probe;
       if (typeof file !== 'string') continue;
@@ -75,6 +75,14 @@ function findEntries(options: SearchOptions): { package: string; file: string }[
     }
   }
   return entries;
+}
+
+/** The folder of the package that holds a folder, if any: an author's own probe. */
+function packageAround(from: string): string[] {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (readManifest(folder) !== undefined) return [folder];
+    if (dirname(folder) === folder) return [];
+  }
 }
 
 /** Every `node_modules` from a folder up to the root. */

@@ -139,8 +139,8 @@ function packageLayout(name) {
         description: `Sonde probe: ${name}`,
         keywords: ['sonde-probe'],
         ...common,
-        // No program of Sonde's own is traced by the test, so none is built for it.
-        sonde: { ...common.sonde, workloads: [] },
+        // What the test traces; without these keys, every workload by every Go release is built.
+        sonde: { ...common.sonde, workloads: ['touch'], goReleases: [] },
         scripts: {
           generate: 'sonde-codegen .',
           build: 'sonde-codegen . && sonde-codegen bpf . && tsc',

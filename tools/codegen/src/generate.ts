@@ -17,11 +17,16 @@ export interface GeneratedFile {
   readonly text: string;
 }
 
-/** The folder that holds the repository of `folder`: the nearest one with nx.json or .git. */
-export function repositoryRoot(folder: string): string {
-  for (let at = resolve(folder); ; at = dirname(at)) {
+/**
+ * The folder that holds the repository of a file or folder: the nearest one with nx.json or .git;
+ * where there is none, that of the package.
+ */
+export function repositoryRoot(path: string): string {
+  let around: string | undefined;
+  for (let at = resolve(path); ; at = dirname(at)) {
     if (existsSync(join(at, 'nx.json')) || existsSync(join(at, '.git'))) return at;
-    if (dirname(at) === at) return resolve(folder);
+    if (around === undefined && existsSync(join(at, 'package.json'))) around = at;
+    if (dirname(at) === at) return around ?? resolve(path);
   }
 }
 
@@ -58,18 +63,19 @@ export function generateFramework(coreDir: string): GeneratedFile[] {
 
 /** Those of `files` whose content on disk differs or is missing, as shown paths. */
 export function staleFiles(files: readonly GeneratedFile[]): string[] {
-  return files
-    .filter(({ path, text }) => !existsSync(path) || readFileSync(path, 'utf8') !== text)
-    .map(({ path }) => shownPath(path));
+  return files.filter(isStale).map(({ path }) => shownPath(path));
+}
+
+function isStale({ path, text }: GeneratedFile): boolean {
+  return !existsSync(path) || readFileSync(path, 'utf8') !== text;
 }
 
 /** Writes what differs and returns the shown paths of what was written. */
 export function writeGenerated(files: readonly GeneratedFile[]): string[] {
-  const stale = new Set(staleFiles(files));
-  for (const { path, text } of files) {
-    if (!stale.has(shownPath(path))) continue;
+  const stale = files.filter(isStale);
+  for (const { path, text } of stale) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
-  return [...stale];
+  return stale.map(({ path }) => shownPath(path));
 }

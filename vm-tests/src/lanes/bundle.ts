@@ -7,12 +7,14 @@
  * its own entry point, so it is aliased to its CommonJS build; and what runs is the compiled
  * output, so a stale dist is tested as it is.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { packageFolder } from '../images/userland.js';
 import { packageRoot } from '../matrix.js';
+import type { Traced } from '../releases.js';
+import { readManifest } from '../surroundings.js';
 
 /** The kernel tests of one package. */
 export interface TestSuite {
@@ -24,6 +26,8 @@ export interface TestSuite {
   readonly files: readonly string[];
   /** The module of its probe, absolute, where the package is one: surveyed after its tests. */
   readonly probe?: string;
+  /** What its package.json says of the programs that its tests trace. */
+  readonly traced: Traced;
 }
 
 /** Files ending so are kernel tests, once compiled. */
@@ -45,11 +49,7 @@ function hasSource(folder: string, compiled: string): boolean {
 
 /** Returns the suite of a package folder. Throws when it has no compiled kernel tests. */
 export async function testSuite(folder: string): Promise<TestSuite> {
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-    name: string;
-    nx?: { name?: string };
-    sonde?: { probe?: string };
-  };
+  const manifest = readManifest(folder);
   const name = manifest.nx?.name ?? basename(manifest.name);
   const dist = join(folder, 'dist');
   const all = existsSync(dist) ? await readdir(dist, { recursive: true }) : [];
@@ -58,7 +58,9 @@ export async function testSuite(folder: string): Promise<TestSuite> {
     throw new Error(`collect kernel tests of ${name}: no *${SUFFIX} in ${dist}; build it first`);
   }
   const probe = manifest.sonde?.probe;
-  const suite = { name, folder, files: files.map(f => join(dist, f)) };
+  const { workloads, goReleases } = manifest.sonde ?? {};
+  const traced = { ...(workloads && { workloads }), ...(goReleases && { goReleases }) };
+  const suite = { name, folder, files: files.map(f => join(dist, f)), traced };
   return probe === undefined ? suite : { ...suite, probe: join(folder, probe) };
 }
 

@@ -12,7 +12,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { packageRoot, type Architecture } from '../matrix.js';
-import { objectFiles, workloadFolder, workspaceRoot } from './objects.js';
+import { sondeProgram } from '../surroundings.js';
+import { objectFiles, workloadFolder } from './objects.js';
 
 /** Whether programs can be loaded and attached here, and the reason in a few words. */
 export interface HostAnswer {
@@ -22,7 +23,8 @@ export interface HostAnswer {
 
 /** Asks `sonde doctor --json`; a doctor that cannot answer means no. */
 export async function askHost(): Promise<HostAnswer> {
-  const main = join(workspaceRoot, 'packages/cli/dist/main.js');
+  const main = sondeProgram();
+  if (main === undefined) return { works: false, why: '@sonde/cli is not installed' };
   if (!existsSync(main)) return { works: false, why: 'the command line is not built' };
   const answer = await execa(process.execPath, [main, 'doctor', '--json'], {
     reject: false,
@@ -75,10 +77,10 @@ export async function runOnHost(request: HostRequest): Promise<void> {
     SONDE_CELL: 'host',
     SONDE_OBJECT_DIR: objects,
     SONDE_WORKLOADS: workloadFolder(request.architecture),
-    SONDE_CLI: join(workspaceRoot, 'packages/cli/dist/main.js'),
+    SONDE_CLI: sondeProgram() ?? '',
     SONDE_OUT: request.outDir,
   };
-  // Inside this package, so that koffi is found in the workspace's node_modules.
+  // Inside this package, so that koffi is found in the node_modules around it.
   const bundles = join(packageRoot, 'dist/bundles');
   await mkdir(bundles, { recursive: true });
   for (const [index, { name, bundle }] of request.programs.entries()) {

@@ -57,9 +57,7 @@ export function redirectJson(args: readonly string[]): { args: string[]; path?: 
 }
 
 function jobScript(request: JobRequest, args: readonly string[]): string {
-  const sonde = ['node', '/payload/sonde/packages/cli/dist/main.js', ...args]
-    .map(shellQuote)
-    .join(' ');
+  const sonde = ['node', GUEST_ENVIRONMENT['SONDE_CLI'] ?? '', ...args].map(shellQuote).join(' ');
   if (!request.withLeaky) return `exec ${sonde} 2> /out/stderr.log\n`;
   return [
     // Held open, because the service ends with its input.
@@ -87,7 +85,7 @@ export async function runJob(request: JobRequest): Promise<JobResult> {
   await mkdir(request.outDir, { recursive: true });
   await writeFile(script, jobScript(request, args));
   const program = await programFiles('sonde');
-  if (program.length === 0) throw new Error('run job: packages/cli is not built; run npm start');
+  if (program.length === 0) throw new Error('run job: @sonde/cli is not installed, or not built');
   const [result] = await runFleet({
     matrix: request.matrix,
     cells: [request.cell],

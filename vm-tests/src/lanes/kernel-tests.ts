@@ -15,11 +15,11 @@ import { hostArchitecture, type Cell, type Matrix } from '../matrix.js';
 import { HOST } from '../plan.js';
 import type { StatusBoard } from '../status.js';
 import { withScratch } from '../scratch.js';
-import { buildEveryWorkload } from '../releases.js';
+import { buildEveryWorkload, tracedByAll } from '../releases.js';
 import { compareKernels } from './agreement.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
 import { askHost, runOnHost } from './host.js';
-import { objectFiles, programFiles, workloadFiles } from './objects.js';
+import { PROGRAM, objectFiles, programFiles, workloadFiles } from './objects.js';
 import { forgetResults, keepResults } from './results.js';
 import {
   brokenSuite,
@@ -67,7 +67,7 @@ export const GUEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   SONDE_LANE: 'guest',
   SONDE_OBJECT_DIR: '/payload/bpf',
   SONDE_WORKLOADS: '/payload/workloads',
-  SONDE_CLI: '/payload/sonde/packages/cli/dist/main.js',
+  SONDE_CLI: `/payload/sonde/${PROGRAM}`,
   SONDE_OUT: '/out',
   NO_COLOR: '1',
 };
@@ -148,7 +148,8 @@ async function onHost(
   const folder = join(request.outDir, HOST);
   await mkdir(folder, { recursive: true });
   const architecture = hostArchitecture(request.matrix);
-  await buildEveryWorkload(request.matrix, architecture, request.builds, request.progress);
+  const traced = tracedByAll(ready.map(({ suite }) => suite.traced));
+  await buildEveryWorkload(request.matrix, architecture, request.builds, request.progress, traced);
   const verdicts: SuiteVerdict[] = [];
   await runOnHost({
     architecture,
@@ -203,6 +204,7 @@ async function inGuests(
   ready: readonly Ready[],
 ): Promise<SuiteVerdict[]> {
   const program = await programFiles('sonde');
+  const traced = tracedByAll(ready.map(({ suite }) => suite.traced));
   const wanted = (cell: Cell): Ready[] =>
     ready.filter(each => request.wants(each.suite.name, cell.name));
   const pending: Promise<SuiteVerdict[]>[] = [];
@@ -210,7 +212,7 @@ async function inGuests(
     matrix: request.matrix,
     cells: request.cells,
     files: async arch => {
-      await buildEveryWorkload(request.matrix, arch, request.builds, request.progress);
+      await buildEveryWorkload(request.matrix, arch, request.builds, request.progress, traced);
       return [
         ...ready.map(({ suite, bundle }) => ({ from: bundle, to: `tests/${suite.name}.mjs` })),
         ...(await objectFiles(

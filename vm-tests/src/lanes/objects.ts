@@ -5,22 +5,23 @@
  * the program is brought into a guest as the same tree of files, not as one bundle, so that probes
  * are found there by their package.json as anywhere else.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { PayloadFile } from '../guest/payload.js';
 import { packageRoot, type Architecture } from '../matrix.js';
-
-/** The repository's root: the folder above this package. */
-export const workspaceRoot = dirname(packageRoot.replace(/\/$/, ''));
+import {
+  dependencyFolder,
+  inWorkspace,
+  ownPackage,
+  probePackages,
+  readManifest,
+  sondeProgram,
+  workspaceRoot,
+} from '../surroundings.js';
 
 /** Found by the guest in its own /node_modules. */
 const IN_USERLAND = new Set(['koffi', 'iced-x86', 'gecko-profiler-demangle']);
-
-interface Manifest {
-  readonly name: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
-}
 
 /**
  * Returns the BPF objects of every package, and of the suites in `folders` wherever they lie, for
@@ -32,8 +33,7 @@ export async function objectFiles(
   folders: readonly string[] = [],
 ): Promise<PayloadFile[]> {
   const found: PayloadFile[] = [];
-  const packages = await readdir(join(workspaceRoot, 'packages'));
-  const all = new Set([...packages.map(name => join(workspaceRoot, 'packages', name)), ...folders]);
+  const all = new Set([...probePackages(), ...folders]);
   for (const place of all) {
     const bpf = join(place, 'dist/bpf');
     if (!existsSync(bpf)) continue;
@@ -57,19 +57,6 @@ export async function workloadFiles(arch: Architecture, folder: string): Promise
   return (await readdir(from)).map(name => ({ from: join(from, name), to: join(folder, name) }));
 }
 
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
-}
-
-/** Looks a dependency up as Node does: in each node_modules on the way to the root. */
-function dependencyFolder(from: string, name: string): string | undefined {
-  for (let folder = from; folder.startsWith(workspaceRoot); folder = dirname(folder)) {
-    const candidate = join(folder, 'node_modules', name);
-    if (existsSync(join(candidate, 'package.json'))) return candidate;
-  }
-  return undefined;
-}
-
 async function builtFiles(folder: string, to: string): Promise<PayloadFile[]> {
   const all = await readdir(folder, { recursive: true, withFileTypes: true });
   return all
@@ -80,60 +67,57 @@ async function builtFiles(folder: string, to: string): Promise<PayloadFile[]> {
     .map(path => ({ from: path, to: join(to, relative(folder, path)) }));
 }
 
-/**
- * Returns the `sonde` program as files under `folder`: every built package, and the packages of
- * node_modules that they depend on at run time. Empty when the command line was not built.
- */
-export async function programFiles(folder: string): Promise<PayloadFile[]> {
-  if (!existsSync(join(workspaceRoot, 'packages/cli/dist/main.js'))) return [];
-  const files: PayloadFile[] = [];
-  const queue: string[] = [];
-  for (const name of await readdir(join(workspaceRoot, 'packages'))) {
-    const source = join(workspaceRoot, 'packages', name);
-    if (!existsSync(join(source, 'dist'))) continue;
-    const manifest = readManifest(source);
-    const tree = await builtFiles(join(source, 'dist'), 'dist');
-    tree.push({ from: join(source, 'package.json'), to: 'package.json' });
-    // Other resources that a package names in its own folder, such as JSON Schema files.
-    for (const extra of await readdir(source)) {
-      if (/\.schema\.json$/.test(extra)) tree.push({ from: join(source, extra), to: extra });
-    }
-    for (const place of [`packages/${name}`, `node_modules/${manifest.name}`]) {
-      files.push(...tree.map(f => ({ from: f.from, to: join(folder, place, f.to) })));
-    }
-    queue.push(source);
+/** Where {@link programFiles} puts the program `sonde`, below its folder. */
+export const PROGRAM = 'node_modules/@sonde/cli/dist/main.js';
+
+/** The packages that the program is made of, before what they depend on. */
+async function programPackages(): Promise<string[]> {
+  if (!inWorkspace) return [ownPackage('cli') ?? '', ...probePackages()];
+  const packages = join(workspaceRoot, 'packages');
+  const folders = (await readdir(packages)).map(name => join(packages, name));
+  return folders.filter(folder => existsSync(join(folder, 'dist')));
+}
+
+/** The files of a package that run: what was built of ours, all code of the others. */
+async function packageFiles(folder: string, own: boolean, to: string): Promise<PayloadFile[]> {
+  if (!own) return builtFiles(folder, to);
+  const files = await builtFiles(join(folder, 'dist'), join(to, 'dist'));
+  // Resources that a package names in its own folder, such as JSON Schema files.
+  const extra = (await readdir(folder)).filter(name => /\.schema\.json$/.test(name));
+  for (const name of ['package.json', ...extra]) {
+    files.push({ from: join(folder, name), to: join(to, name) });
   }
-  files.push({ from: join(workspaceRoot, 'package.json'), to: join(folder, 'package.json') });
-  files.push(...(await thirdParty(queue, folder)));
   return files;
 }
 
 /**
- * Where a third-party package goes: beside each copy of the package of ours that it is nested in.
+ * Returns the `sonde` program as files under `folder`: a node_modules with the command line, the
+ * probes, and everything that they depend on at run time. Empty when there is no command line.
  */
-function placesOf(path: string): string[] {
-  const nested = /^packages\/([^/]+)\/(node_modules\/.*)$/.exec(path);
-  if (nested === null) return [path];
-  const { name } = readManifest(join(workspaceRoot, 'packages', nested[1] ?? ''));
-  return [path, join('node_modules', name, nested[2] ?? '')];
-}
-
-async function thirdParty(sources: readonly string[], folder: string): Promise<PayloadFile[]> {
+export async function programFiles(folder: string): Promise<PayloadFile[]> {
+  const program = sondeProgram();
+  if (program === undefined || !existsSync(program)) return [];
   const files: PayloadFile[] = [];
-  const queue = [...sources];
-  const seen = new Set<string>();
-  for (let source = queue.pop(); source !== undefined; source = queue.pop()) {
+  /** Folder of each package that has a place → its place under `folder`. */
+  const places = new Map<string, string>();
+  const queue: string[] = [];
+  const add = async (source: string, own: boolean): Promise<void> => {
+    if (places.has(source)) return;
+    const { name } = readManifest(source);
+    // What npm nested in a package stays in it.
+    const owner = source.slice(0, -`/node_modules/${name}`.length);
+    const place = join(places.get(owner) ?? '', 'node_modules', name);
+    places.set(source, place);
+    queue.push(source);
+    files.push(...(await packageFiles(source, own, join(folder, place))));
+  };
+  for (const source of await programPackages()) await add(source, true);
+  for (let source = queue.shift(); source !== undefined; source = queue.shift()) {
     for (const name of Object.keys(readManifest(source).dependencies ?? {})) {
-      if (name.startsWith('@sonde/') || IN_USERLAND.has(name)) continue;
+      if (IN_USERLAND.has(name)) continue;
       const found = dependencyFolder(source, name);
       if (!found) throw new Error(`pack sonde: ${name}, needed by ${basename(source)}, is missing`);
-      if (seen.has(found)) continue;
-      seen.add(found);
-      queue.push(found);
-      // A package of ours lies in two places here, and what npm nested in it has to be in both.
-      for (const place of placesOf(relative(workspaceRoot, found))) {
-        files.push(...(await builtFiles(found, join(folder, place))));
-      }
+      await add(found, name.startsWith('@sonde/'));
     }
   }
   return files;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { readEvidence } from '../kit/evidence.js';
 import type { TestSuite } from '../lanes/bundle.js';
-import { workspaceRoot } from '../lanes/objects.js';
+import { ownPackage } from '../surroundings.js';
 import type { SuiteVerdict } from '../lanes/verdict.js';
 import { foldCell } from './cell-result.js';
 
@@ -28,7 +28,7 @@ function filesBelow(folder: string, wanted: RegExp): string[] {
 /** Digest of what was tested: 16 hex digits, the same on every machine. */
 export function inputsDigest(folder: string): string {
   const hash = createHash('sha256');
-  const headers = filesBelow(join(workspaceRoot, 'packages/core/bpf'), /\.h$/);
+  const headers = filesBelow(join(ownPackage('core') ?? '', 'bpf'), /\.h$/);
   for (const path of [...filesBelow(join(folder, 'src'), SOURCES), ...headers]) {
     hash
       .update(path.slice(path.lastIndexOf('/')))

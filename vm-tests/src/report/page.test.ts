@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { workspaceRoot } from '../lanes/objects.js';
+import { workspaceRoot } from '../surroundings.js';
 import { readMatrix } from '../matrix.js';
 import { foldMatrix, type Compatibility } from './compatibility.js';
 import { exampleCell } from './example.js';

@@ -5,14 +5,14 @@
  * The fact readers get wrong: a result counts only while the sources it was made of are unchanged;
  * one that is left from earlier sources is named and passed over.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { commaList, progress } from '../command-line.js';
-import { workspaceRoot } from '../lanes/objects.js';
-import { allCells, packageRoot, readMatrix, selectCells } from '../matrix.js';
+import { allCells, readMatrix, selectCells } from '../matrix.js';
+import { inWorkspace, outRoot, probePackages, workspaceRoot } from '../surroundings.js';
 import { budgetRows, budgetTable } from './budget.js';
 import type { CellResult } from './cell-result.js';
 import {
@@ -28,11 +28,14 @@ import { cellPath, inputsDigest } from './keep-cell.js';
 import { keepLogs } from './logs.js';
 import { compatibilityMarkdown } from './markdown.js';
 
+/** The record of the probes here: among the workspace's documents, or beside a project's code. */
+const RECORD = join(workspaceRoot, inWorkspace ? 'docs' : '', 'compatibility.json');
+
 const OPTIONS = {
   cells: { type: 'string' },
   probes: { type: 'string' },
-  record: { type: 'string', default: join(workspaceRoot, 'docs/compatibility.json') },
-  out: { type: 'string', default: join(packageRoot, 'out/report') },
+  record: { type: 'string', default: RECORD },
+  out: { type: 'string', default: join(outRoot, 'report') },
   write: { type: 'boolean', default: false },
   check: { type: 'boolean', default: false },
 } as const;
@@ -54,13 +57,10 @@ function probeFile(folder: string): string | undefined {
   return sonde?.probe === undefined ? undefined : join(folder, sonde.probe);
 }
 
-/** Folders of the probes: those named, or all of the workspace by the key of their package.json. */
+/** Folders of the probes: those named, or all of the workspace, or the project's own. */
 function probeFolders(named: readonly string[]): string[] {
   if (named.length > 0) return named.map(each => resolve(each));
-  const packages = join(workspaceRoot, 'packages');
-  return readdirSync(packages)
-    .map(name => join(packages, name))
-    .filter(folder => probeFile(folder) !== undefined);
+  return inWorkspace ? probePackages() : [workspaceRoot];
 }
 
 /** What the probes' schemas say, read from what was built of them. */

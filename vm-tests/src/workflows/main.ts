@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commaList, progress } from '../command-line.js';
-import { workspaceRoot } from '../lanes/objects.js';
+import { workspaceRoot } from '../surroundings.js';
 import { readMatrix } from '../matrix.js';
 import { workflowFiles } from './files.js';
 import { localSteps, preparesMachine, runLocally } from './local-run.js';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { parse } from 'yaml';
-import { workspaceRoot } from '../lanes/objects.js';
+import { workspaceRoot } from '../surroundings.js';
 import { allCells, readMatrix, selectCells, shardOf } from '../matrix.js';
 import { workflowFiles } from './files.js';
 import { localSteps, preparesMachine, runLocally } from './local-run.js';

@@ -1,0 +1,210 @@
+/**
+ * A probe outside of this repository, as its author meets it: the packages are packed, installed
+ * into an empty folder, and a probe is made, built, tested, run and reported there. What a reader
+ * would get wrong: the folder lies in the system's temporary one, so that nothing of the
+ * repository's node_modules can be found from it; only third-party packages come from the registry.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FOLDERS = [
+  ...['symbols', 'core', 'memory', 'report', 'cli'].map(name => `packages/${name}`),
+  ...['tools/codegen', 'tools/toolchain', 'vm-tests'],
+];
+/** One guest of this machine's architecture, which every run of the matrix has an image of. */
+const CELL = `6.12-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+/** An author at work, who does not want to wait for a guest. */
+const HOST_ONLY = process.env['SONDE_LANE'] === 'host';
+const ARCH = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+
+t.setTimeout(0);
+
+const folder = mkdtempSync(join(tmpdir(), 'sonde-author-'));
+const probe = join(folder, 'my-probe');
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+/**
+ * @param {string} cwd
+ * @param {string} command
+ * @param {...string} args
+ * @returns {{ code: number | null, command: string, out: string, all: string }} `all`: to explain
+ */
+function run(cwd, command, ...args) {
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env, NO_COLOR: '1', SONDE_CELLS: CELL };
+  // What npm tells the scripts of this repository is not for those of the author.
+  for (const name of Object.keys(env))
+    if (/^npm_(?!config_)|^NX_|^TAP/i.test(name)) delete env[name];
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
+  const words = `${command} ${args.join(' ')}`;
+  return { code: status, command: words, out: stdout, all: `${words}\n${stdout}${stderr}` };
+}
+
+/** @param {string} path @returns {any} */
+const readJson = path => JSON.parse(readFileSync(path, 'utf8'));
+
+/** Files that exports, bin and Nx keys name. @param {any} manifest @returns {string[]} */
+function namedFiles(manifest) {
+  /** @param {unknown} value @returns {string[]} */
+  const words = value =>
+    typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(words);
+  const { exports, bin, executors, generators } = manifest;
+  return words([exports, bin, executors, generators]);
+}
+
+/** Packages that a compiled module imports. @param {string} text @returns {string[]} */
+function importedPackages(text) {
+  const names = String.raw`(?:\*(?: as [\w$]+)?|[\w$]+|(?:[\w$]+, )?\{[^}]*\})`;
+  const statement = new RegExp(
+    `^(?:import|export) (?:${names} from )?['"]([^.'"][^'"]*)['"]`,
+    'gm',
+  );
+  return [...text.matchAll(statement)].flatMap(([, name = '']) => {
+    const [first = '', second = ''] = name.split('/');
+    const bare = name.startsWith('@') ? `${first}/${second}` : first;
+    return name.startsWith('node:') || builtinModules.includes(bare) ? [] : [bare];
+  });
+}
+
+/** A command that has to succeed, with all that it said where it did not. */
+function passes(/** @type {import('tap').Test} */ t, /** @type {ReturnType<typeof run>} */ result) {
+  t.equal(result.code, 0, result.code === 0 ? result.command : result.all);
+}
+
+t.test('every package holds what it names, and nothing of this machine', async t => {
+  const args = ['pack', '--json', '--pack-destination', folder];
+  const packed = run(ROOT, 'npm', ...args, ...FOLDERS.map(each => `./${each}`));
+  passes(t, packed);
+  /** @type {{ name: string, files: { path: string }[] }[]} */
+  const packages = JSON.parse(packed.out);
+  for (const { name, files } of packages) {
+    const home =
+      FOLDERS.find(each => readJson(join(ROOT, each, 'package.json')).name === name) ?? '';
+    const manifest = readJson(join(ROOT, home, 'package.json'));
+    const paths = files.map(file => file.path);
+    const missing = namedFiles(manifest).filter(file => !paths.includes(file.replace('./', '')));
+    t.strictSame(missing, [], `${name}: files that its package.json names`);
+    t.strictSame(
+      paths.filter(path => /\.test\.|tsbuildinfo|dist\/(?:workloads|bundles)\//.test(path)),
+      [],
+      `${name}: no tests, no leftovers of builds`,
+    );
+    const declared = new Set([name, ...Object.keys(manifest.dependencies ?? {})]);
+    for (const path of paths.filter(each => /\.(?:m?js|json|map|hbs|h|go)$/.test(each))) {
+      const text = readFileSync(join(ROOT, home, path), 'utf8');
+      if (text.includes(ROOT)) t.fail(`${name}/${path} names a folder of this machine`);
+      // Tests of the repository load the first; the second holds programs of authors, as text.
+      if (!path.endsWith('js') || /\/testing\/|probe-files\.mjs$/.test(path)) continue;
+      for (const bare of importedPackages(text)) {
+        if (!declared.has(bare)) t.fail(`${name}/${path} imports ${bare}, which is no dependency`);
+      }
+    }
+  }
+});
+
+t.test('they are installed into an empty folder', async t => {
+  const { devDependencies } = readJson(join(ROOT, 'package.json'));
+  const tools = ['tap', 'typescript', '@types/node'].map(
+    name => `${name}@${devDependencies[name]}`,
+  );
+  const tarballs = readdirSync(folder).filter(name => name.endsWith('.tgz'));
+  t.equal(tarballs.length, FOLDERS.length);
+  const flags = ['--prefer-offline', '--no-audit', '--no-fund'];
+  const installed = run(
+    folder,
+    'npm',
+    'i',
+    ...flags,
+    ...tarballs.map(name => `./${name}`),
+    ...tools,
+  );
+  passes(t, installed);
+});
+
+t.test('a probe is made and built there, without Nx', async t => {
+  const made = run(folder, 'npx', '--no-install', 'sonde-codegen', 'new', 'my-probe');
+  passes(t, made);
+  t.match(made.out, /^wrote .*package\.json$/m);
+  const built = run(probe, 'npm', 'run', 'build');
+  passes(t, built);
+  for (const file of [
+    'probe.js',
+    'probe.d.ts',
+    'bpf/my-probe.x86_64.bpf.o',
+    'bpf/my-probe.arm64.bpf.o',
+  ]) {
+    t.ok(existsSync(join(probe, 'dist', file)), file);
+  }
+  const fresh = run(probe, 'npx', '--no-install', 'sonde-codegen', '--check', '.');
+  passes(t, fresh);
+  t.notOk(existsSync(join(folder, 'node_modules/nx')), 'no Nx was installed');
+});
+
+t.test('its test passes in a guest and, where that works, on this machine', async t => {
+  const tested = run(probe, 'npm', 'test');
+  passes(t, tested);
+  const { out } = tested;
+  const places = HOST_ONLY ? [] : [CELL];
+  if (HOST_ONLY || /^host lane: works/m.test(out)) places.push('host');
+  for (const place of places) {
+    t.match(out, new RegExp(`^ok +sonde-probe-my-probe in ${place}: .*, 29 events compared$`, 'm'));
+  }
+});
+
+t.test('its compatibility report says what was seen', async t => {
+  if (HOST_ONLY) return void t.skip('SONDE_LANE=host: it ran in no cell of the matrix');
+  passes(t, run(probe, 'npm', 'run', 'report'));
+  const report = readJson(join(probe, 'compatibility.json'));
+  t.equal(report.format, 'sonde.compatibility/1');
+  const [{ name, cells }] = report.probes;
+  t.equal(name, 'my-probe');
+  const cell = cells.find((/** @type {any} */ each) => each.cell === CELL);
+  t.equal(cell.ok, true);
+  t.match(cell.alternatives, [{ point: 'enter', state: 'seen', compared: 29 }]);
+  t.match(readFileSync(join(probe, 'compatibility.md'), 'utf8'), /my-probe/);
+  t.match(readFileSync(join(probe, 'out/report/compatibility.html'), 'utf8'), /my-probe/);
+});
+
+/** What `sonde run` prints of the workload `touch` on this machine. @returns {Promise<string>} */
+async function runHere() {
+  const workloads = join(folder, 'node_modules/@sonde/vm-tests/dist/workloads', ARCH);
+  const touch = spawn(join(workloads, 'touch'), { stdio: ['pipe', 'ignore', 'inherit'] });
+  const timer = setInterval(() => touch.stdin.write('kernel 1\n'), 50);
+  try {
+    const args = ['run', 'my-probe', '--pid', `${touch.pid}`, '--duration', '2s', '--json'];
+    const sonde = spawn('npx', ['--no-install', 'sonde', ...args], { cwd: probe });
+    let out = '';
+    sonde.stdout.on('data', chunk => (out += chunk));
+    await new Promise(resolve => sonde.once('close', resolve));
+    return out;
+  } finally {
+    clearInterval(timer);
+    touch.stdin.end();
+  }
+}
+
+t.test('sonde finds it, shows its parameters and its events', async t => {
+  const listed = run(probe, 'npx', '--no-install', 'sonde', 'probes');
+  t.match(listed.out, /^my-probe +system calls of the target$/m);
+  const help = run(probe, 'npx', '--no-install', 'sonde', 'run', 'my-probe', '--help');
+  t.match(help.out, /--first-number <n> +calls below this number are not reported/);
+  const doctor = run(probe, 'npx', '--no-install', 'sonde', 'doctor', '--json');
+  const guest = ['job', '--cell', CELL, 'run', 'my-probe', '--duration', '2s', '--json'];
+  const out = JSON.parse(doctor.out).host.works
+    ? await runHere()
+    : run(probe, 'npx', '--no-install', 'sonde-vm', ...guest).out;
+  const events = out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  t.ok(events.length > 0, `${events.length} events`);
+  for (const { event, number, tid } of events) {
+    if (event !== 'call' || !Number.isInteger(number) || !(tid > 0)) t.fail(`an event of ${event}`);
+  }
+});
