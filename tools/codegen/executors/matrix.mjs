@@ -31,7 +31,8 @@ function chosenCells(root, { cells = 'fast', shard }) {
 }
 
 /**
- * Runs `nx` to its end with this process's terminal, and ends it when this process is told to end.
+ * Runs `nx` to its end with this process's terminal. It is told to end with this process, however
+ * that ends; its own children are ended by it, and guests by the parent-death signal of their own.
  *
  * @param {string} root
  * @param {readonly string[]} args
@@ -42,7 +43,8 @@ function runNx(root, args, more) {
   const inherited = Object.entries(process.env).filter(([name]) => !OF_THIS_TASK.test(name));
   const env = { ...Object.fromEntries(inherited), ...more, NX_TUI: 'false' };
   const program = join(root, 'node_modules/nx/dist/bin/nx.js');
-  const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: 'inherit', env });
+  const command = ['--pdeathsig', 'TERM', '--', process.execPath, program, ...args];
+  const child = spawn('setpriv', command, { cwd: root, stdio: 'inherit', env });
   /** @type {readonly NodeJS.Signals[]} */
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const name of signals) process.once(name, () => child.kill(name));
