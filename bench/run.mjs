@@ -15,6 +15,7 @@ const BENCHMARKS = {
   'cost-go': async () => (await import('./src/cost.mjs')).costOfGo,
   'cost-c': async () => (await import('./src/cost.mjs')).costOfC,
   small: async () => (await import('./src/cost.mjs')).small,
+  'matrix-images': async () => (await import('./src/matrix.mjs')).matrixImages,
   matrix: async () => (await import('./src/matrix.mjs')).matrix,
   'matrix-releases': async () => (await import('./src/matrix.mjs')).matrixReleases,
   watch: async () => (await import('./src/watch.mjs')).watch,
