@@ -3,14 +3,28 @@
  * `sh` are run. What a reader would get wrong: a page stands for one package. Its blocks go to
  * out/docs, and commands that name the package in packages/ are run on that folder.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
+/** The one guest that commands of the pages boot where the host lane does not work. */
+const CELL = `6.12-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+const HOST = hostWorks();
 const BLOCK = /^```(\w*)(?: file=(\S+))?\n([\s\S]*?)^```$/gm;
+
+/** Whether tests run on this kernel. @returns {boolean} */
+function hostWorks() {
+  if (process.env['SONDE_LANE'] === 'guest') return false;
+  const args = ['packages/cli/dist/main.js', 'doctor', '--json'];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+  return JSON.parse(stdout).host.works;
+}
+
+// A guest that is built and booted takes longer than tap's half a minute.
+t.setTimeout(0);
 
 /**
  * @param {string} command
@@ -18,18 +32,21 @@ const BLOCK = /^```(\w*)(?: file=(\S+))?\n([\s\S]*?)^```$/gm;
  * @returns {string} what it printed; the test fails when it did not exit with 0
  */
 function run(command, args) {
-  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
+  const env = { ...process.env, SONDE_CELLS: CELL, SONDE_LANE: HOST ? 'host' : 'guest' };
+  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', env });
   t.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
   return result.stdout;
 }
 
-t.test('a probe written as the page says is generated, compiled and type-checked', async t => {
+t.test('a probe written as the page says is generated, compiled, tested and run', async t => {
   const page = readFileSync(join(ROOT, 'docs', 'adding-a-probe.md'), 'utf8');
   // A sibling of nothing: two levels below the root, as packages/probe-x is, so ../../ is the root.
   const folder = join('out', 'probe-syscalls');
   rmSync(join(ROOT, folder), { recursive: true, force: true });
   let written = 0;
   let commands = 0;
+  /** @type {string[]} */
+  const outputs = [];
   for (const [, language, file, text = ''] of page.matchAll(BLOCK)) {
     if (file !== undefined) {
       const path = join(ROOT, folder, file);
@@ -39,21 +56,50 @@ t.test('a probe written as the page says is generated, compiled and type-checked
     } else if (language === 'sh') {
       for (const line of text.trim().split('\n')) {
         const [command = '', ...args] = line.replace('packages/probe-syscalls', folder).split(' ');
-        run(command, args);
+        outputs.push(run(command, args));
         commands++;
       }
     }
   }
-  t.equal(written, 6, 'files of the page');
-  t.equal(commands, 2, 'commands of the page');
+  t.equal(written, 7, 'files of the page');
+  t.equal(commands, 4, 'commands of the page');
   for (const arch of ['x86_64', 'arm64']) {
     t.ok(existsSync(join(ROOT, folder, 'dist', 'bpf', `syscalls.${arch}.bpf.o`)), arch);
   }
-  run('npx', ['tsc', '--build', join(folder, 'tsconfig.lib.json')]);
   const { probe } = await import(join(ROOT, folder, 'dist', 'probe.js'));
   t.equal(probe.ir.name, 'syscalls');
   t.strictSame(Object.keys(probe.events), ['call']);
+  const place = HOST ? 'host' : CELL;
+  t.match(outputs.at(-1), new RegExp(`^ok +probe-syscalls in ${place}: .*, 3 events`, 'm'));
+  if (HOST) await runsAsShown(t, page, folder);
 });
+
+/**
+ * Runs the probe on a program here; the table's head has to be the one that the page shows.
+ *
+ * @param {import('tap').Test} t
+ * @param {string} page
+ * @param {string} folder the probe's
+ */
+async function runsAsShown(t, page, folder) {
+  const arch = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+  const touch = spawn(join(ROOT, 'vm-tests/dist/workloads', arch, 'touch'), {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const timer = setInterval(() => touch.stdin.write('kernel 1\n'), 50);
+  const program = ['packages/cli/dist/main.js', 'run', 'syscalls', '--probe', folder];
+  const args = [...program, '--pid', `${touch.pid}`, '--duration', '1s'];
+  const sonde = spawn(process.execPath, args, { cwd: ROOT });
+  let out = '';
+  sonde.stdout.on('data', chunk => (out += chunk));
+  await new Promise(resolve => sonde.once('close', resolve));
+  clearInterval(timer);
+  touch.stdin.end();
+  const [, shown = ''] = /^```text\n(EVENT.*)$/m.exec(page) ?? [];
+  const [head = '', first = ''] = out.split('\n');
+  t.equal(head, shown, 'the head of the table');
+  t.match(first, /^call +\d+\.\d{6} +\d+ +\d+$/);
+}
 
 t.test('the commands of the page on reading programs work as it says', async t => {
   const page = readFileSync(join(ROOT, 'docs', 'inspect-and-symbolize.md'), 'utf8');

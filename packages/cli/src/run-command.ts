@@ -37,6 +37,8 @@ export async function run(
   if (!module.ir.modes.includes('stream')) {
     throw new UsageError(`run ${module.ir.name}: it has no stream mode, so it has no events`);
   }
+  // Before anything is attached, so that no event is older than the beginning of the table.
+  const startNs = surround.now();
   const target = await openTarget(options.pid);
   try {
     const session = await startSession(target, {
@@ -47,7 +49,7 @@ export async function run(
       signal: surround.signal,
     });
     try {
-      return await stream(session, probe, options, surround);
+      return await stream(session, probe, { ...options, startNs }, surround);
     } finally {
       await session.close();
     }
@@ -59,13 +61,13 @@ export async function run(
 async function stream(
   session: Session<Target>,
   probe: FoundProbe,
-  options: RunOptions,
+  options: RunOptions & { readonly startNs: bigint },
   surround: Surround,
 ): Promise<number> {
   const { ir, events } = probe.module;
   const writer: RowWriter = options.json
     ? new JsonLines(ir.name)
-    : new Table(surround.now(), stackNamer(session));
+    : new Table(options.startNs, stackNamer(session));
   let count = 0;
   let pending = '';
   const flush = () => {
