@@ -1,18 +1,26 @@
 /** `sonde probes`: the probes that were found, with what they see and how they attach. */
+import { eventsOf, writeProbePage } from './probe-page.js';
 import { writeText } from './probes-text.js';
-import { findProbes, type SearchOptions } from './discovery.js';
+import { findProbes, pickProbe, type SearchOptions } from './discovery.js';
 import { EXIT } from './exit-codes.js';
 import type { Surround } from './terminal.js';
 
-/** Lists probes as text, or as JSON: name, package, modes, events, parameters, attach points. */
+/**
+ * Lists probes as text, or as JSON: name, package, modes, events with their fields, parameters,
+ * attach points. With a name only that probe, and its whole page. Throws UsageError where it is not there.
+ */
 export async function listProbes(
   search: SearchOptions,
   json: boolean,
+  name: string | undefined,
   surround: Surround,
 ): Promise<number> {
-  const probes = await findProbes(search);
+  const all = await findProbes(search);
+  const picked = name === undefined ? undefined : pickProbe(all, name);
+  const probes = picked === undefined ? all : [picked];
   if (!json) {
-    surround.out(writeText(probes, surround.width));
+    const { width } = surround;
+    surround.out(picked === undefined ? writeText(all, width) : writeProbePage(picked, width));
     return EXIT.done;
   }
   const list = probes.map(({ package: from, module: { ir } }) => ({
@@ -20,10 +28,11 @@ export async function listProbes(
     package: from,
     about: ir.about,
     modes: ir.modes,
-    events: ir.events.map(({ name, about }) => ({ name, about })),
+    events: eventsOf(ir),
     params: ir.params.map(param => ({
       name: param.name,
       about: param.about,
+      unit: param.unit,
       default: param.default,
     })),
     attach: ir.attach.map(({ name, about, need, oneOf }) => ({

@@ -30,6 +30,6 @@ export function writeText(probes: readonly FoundProbe[], width: number): string 
     label('  from', from);
     lines.push('');
   }
-  lines.push('sonde run PROBE --pid N shows its events; sonde run PROBE --help its parameters.');
+  lines.push('sonde probes NAME shows what it reports; sonde run NAME --pid N its events.');
   return `${lines.join('\n')}\n`;
 }

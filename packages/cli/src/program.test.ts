@@ -71,6 +71,24 @@ t.test('probes are found by their package.json, and listed as text and JSON', as
   t.ok(probes.every(probe => probe.attach.length > 0));
 });
 
+t.test(
+  'sonde probes NAME shows fields, parameters and ways to attach, within the width',
+  async t => {
+    const { code, out } = await sonde('probes', 'pagefault');
+    t.equal(code, 0);
+    t.match(out, /^event fault: A page of the process/m);
+    t.match(out, /^ {2}address +the address that was touched$/m);
+    t.match(out, /^ {2}--max-pages 131072 +most pages remembered$/m);
+    t.match(out, /^attach point fault: a page fault of the process\n {2}fentry +repeats of one/m);
+    t.ok(out.split('\n').every(line => line.length <= 110));
+    const { probes } = JSON.parse((await sonde('probes', 'pagefault', '--json')).out);
+    t.match(probes, [{ name: 'pagefault', events: [{ fields: [{ name: 'address' }] }] }]);
+    const unknown = await sonde('probes', 'rain');
+    t.equal(unknown.code, 2);
+    t.match(unknown.err, /^sonde: find probe rain: there is no such probe/);
+  },
+);
+
 t.test('a probe in node_modules of the current folder is found; --probe wins over it', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'sonde-probes-'));
   t.teardown(() => rmSync(folder, { recursive: true }));

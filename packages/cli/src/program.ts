@@ -10,6 +10,7 @@ import { doctor } from './doctor-command.js';
 import { describeFailure, EXIT } from './exit-codes.js';
 import { addFileCommands } from './file-commands.js';
 import { addSnapshotCommand } from './snapshot-command.js';
+import { meaningOf } from './probe-page.js';
 import { listProbes } from './probes-command.js';
 import { parseDuration, parseOverhead, parsePid } from './quantities.js';
 import { flagOf, run } from './run-command.js';
@@ -25,9 +26,9 @@ interface Flags {
   readonly json?: string | boolean;
   readonly minAge?: string;
   readonly maxOverhead: string;
-  readonly attach: readonly string[];
+  readonly attach?: readonly string[];
   readonly failOn?: string;
-  readonly probe: readonly string[];
+  readonly probe?: readonly string[];
 }
 
 /** Runs one command line (without node and script). `bundled` probes replace the search. */
@@ -91,12 +92,13 @@ function buildProgram(
   addRun(run_, args, surround, set, search);
   program
     .command('probes')
-    .summary('list the probes that were found')
-    .description('Lists the probes that were found, and how they attach.')
+    .summary('list the probes that were found, or show what one reports')
+    .description('Lists the probes that were found; with a name, all that one reports.')
+    .argument('[name]', 'a probe: its events and their fields, parameters, ways to attach')
     .option('--json', 'print JSON')
     .addOption(probeOption())
-    .action(async (flags: Flags) =>
-      set(await listProbes(search(flags.probe), !!flags.json, surround)),
+    .action(async (name: string | undefined, flags: Flags) =>
+      set(await listProbes(search(flags.probe ?? []), !!flags.json, name, surround)),
     );
   program
     .command('doctor')
@@ -121,18 +123,17 @@ Exit codes: 0 done, 1 failed, 2 bad usage or missing rights, 3 --fail-on found a
 `;
 
 function probeOption(): Option {
-  return new Option('--probe <path>', 'a probe package or file to use as well')
-    .argParser(collect)
-    .default([]);
+  return new Option('--probe <path>', 'a probe package or file to use as well').argParser(collect);
 }
 
 function attachOption(): Option {
-  return new Option('--attach <name>', 'use this alternative where an attach point has it')
-    .argParser(collect)
-    .default([]);
+  return new Option(
+    '--attach <name>',
+    'use this alternative where an attach point has it',
+  ).argParser(collect);
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
@@ -140,7 +141,7 @@ function overheadOption(): Option {
   return new Option(
     '--max-overhead <share>',
     'take off the hottest probe above this, or off',
-  ).default('10%');
+  ).default('10%', '10%');
 }
 
 type TraceFlags = Flags & {
@@ -164,7 +165,9 @@ function addTrace(
     .option('--pid <n>', 'the process to trace')
     .option('--duration <time>', `how long (default: ${DURATION}; with a command: until it ends)`)
     .option('--json <file>', 'write the report as JSON; - prints it in place of the text')
-    .option('--min-age <time>', 'memory younger than this accuses nobody', '5s')
+    .addOption(
+      new Option('--min-age <time>', 'memory younger than this accuses nobody').default('5s', '5s'),
+    )
     .option('--raw-stacks', "show cgo's and the runtime's frames between C and Go too")
     .option('--inlined', 'show inlined C calls, where debug information is installed (slower)')
     .addOption(overheadOption())
@@ -182,12 +185,12 @@ function addTrace(
             durationNs: duration === undefined ? undefined : parseDuration(duration, '--duration'),
             minAgeNs: parseDuration(flags.minAge!, '--min-age'),
             maxOverhead: parseOverhead(flags.maxOverhead),
-            attach: flags.attach,
+            attach: flags.attach ?? [],
             ...(flags.json === undefined ? {} : { json: flags.json }),
             failOnLeak: flags.failOn === 'leak',
             rawStacks: flags.rawStacks === true,
             inlined: flags.inlined === true,
-            probePaths: flags.probe,
+            probePaths: flags.probe ?? [],
             ...(bundled ? { bundled } : {}),
           },
           surround,
@@ -246,7 +249,8 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
     .addOption(attachOption())
     .addOption(probeOption());
   for (const param of ir.params) {
-    command.option(`${flagOf(param.name)} <n>`, param.about, String(param.default));
+    const option = new Option(`${flagOf(param.name)} <n>`, meaningOf(param));
+    command.addOption(option.default(String(param.default), String(param.default)));
   }
   return command.action(async (flags: Flags & Record<string, unknown>) => {
     const params: Record<string, number> = {};
@@ -259,7 +263,7 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
           pid: parsePid(flags.pid!),
           durationNs: duration === undefined ? undefined : parseDuration(duration, '--duration'),
           json: flags.json === true,
-          attach: flags.attach,
+          attach: flags.attach ?? [],
           maxOverhead: parseOverhead(flags.maxOverhead),
           params,
         },
