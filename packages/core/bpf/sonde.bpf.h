@@ -208,9 +208,52 @@ static __always_inline __u32 sonde_part_of(__u32 site)
 	return point ? *point >> 16 : 0;
 }
 
+/*
+ * Sends a record that was kept in a map until all of it was known; `event` is its index in the
+ * schema. A record that is made and sent at once is better reserved, which copies nothing.
+ */
+static __always_inline void sonde_send(void *record, __u32 event, __u32 size)
+{
+	sonde_fill_header(record, event, size);
+	if (bpf_ringbuf_output(&sonde_ring, record, size, sonde_wakeup_flags()))
+		sonde_loss(SONDE_LOSS_RING_FULL);
+}
+
+/*
+ * The value under a key of a hash map, made with zeros where there was none; NULL, counted as a
+ * loss, where the map has no room. `key` points to the key.
+ */
+#define SONDE_ENTRY(map, key)                                                                      \
+	({                                                                                         \
+		typeof(*(map).value) *entry = bpf_map_lookup_elem(&(map), (key));                  \
+		if (!entry) {                                                                      \
+			typeof(*(map).value) fresh = {};                                           \
+			bpf_map_update_elem(&(map), (key), &fresh, BPF_NOEXIST);                   \
+			entry = bpf_map_lookup_elem(&(map), (key));                                \
+		}                                                                                  \
+		if (!entry)                                                                        \
+			sonde_loss(SONDE_LOSS_MAP_FULL);                                           \
+		entry;                                                                             \
+	})
+
+/* Adds one duration under a key of a per-CPU hash map whose values are a schema's durations(). */
+#define SONDE_ADD_DURATION(map, key, ns)                                                           \
+	({                                                                                         \
+		__u64 added = (ns);                                                                \
+		typeof(*(map).value) *sum = SONDE_ENTRY(map, key);                                 \
+		if (sum) {                                                                         \
+			sum->count++;                                                              \
+			sum->total_ns += added;                                                    \
+			if (added > sum->max_ns)                                                   \
+				sum->max_ns = added;                                               \
+		}                                                                                  \
+	})
+
 char LICENSE[] SEC("license") = "GPL";
 
 #include "sonde_go.bpf.h"
 #include "sonde_stack.bpf.h"
+#include "sonde_sched.bpf.h"
+#include "sonde_syscall.bpf.h"
 
 #endif

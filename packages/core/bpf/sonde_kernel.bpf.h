@@ -54,6 +54,7 @@ enum bpf_map_type {
 #define BPF_F_MMAPABLE (1U << 10)
 
 /* include/uapi/asm-generic/errno-base.h. */
+#define SONDE_ENOMEM 12
 #define SONDE_EEXIST 17
 
 /* The registers that a program gets as its context: arch/<arch>/include/asm/ptrace.h. */
@@ -103,6 +104,7 @@ struct thread_struct {
 #endif
 
 struct mm_struct {
+	unsigned long start_brk;
 	unsigned long start_stack;
 };
 
@@ -110,6 +112,13 @@ struct task_struct {
 	void *stack;
 	struct mm_struct *mm;
 	struct thread_struct thread;
+	int pid;
+	unsigned int __state;
+};
+
+/* Before Linux 5.14. */
+struct task_struct___state {
+	volatile long state;
 };
 
 struct vm_area_struct {

@@ -48,6 +48,7 @@ const WAYS: Readonly<Record<string, string>> = {
   goReturn: 'uprobe at RET',
   goCall: 'uprobe at the call',
   rawTracepoint: 'raw tracepoint',
+  btfTracepoint: 'tracepoint by BTF',
   perfSoftware: 'perf event',
 };
 

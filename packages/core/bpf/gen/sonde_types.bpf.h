@@ -114,6 +114,25 @@ enum sonde_loss {
 	SONDE_LOSS_READ_FAILED = 5, /* memory of the target could not be read */
 };
 
+/* Why a thread left its CPU. */
+enum sonde_switch_reason {
+	SONDE_SWITCH_UNKNOWN = 0, /* another CPU was waking it already (before Linux 5.18) */
+	SONDE_SWITCH_SLEEP = 1, /* it waits and a signal can end that: a lock, a timer, a socket, a pipe */
+	SONDE_SWITCH_DISK = 2, /* it waits and no signal ends that: a disk, a page, a child of vfork */
+	SONDE_SWITCH_STOPPED = 3, /* it was stopped by a signal or a debugger */
+	SONDE_SWITCH_PREEMPTED = 4, /* it was runnable, and another task was given the CPU */
+	SONDE_SWITCH_DEAD = 5, /* it has ended */
+};
+
+/* A system call that changes the address space. */
+enum sonde_mapping_call {
+	SONDE_MAPPING_MMAP = 0, /* maps a range */
+	SONDE_MAPPING_MUNMAP = 1, /* unmaps a range */
+	SONDE_MAPPING_MREMAP = 2, /* moves a range, or changes its size */
+	SONDE_MAPPING_BRK = 3, /* moves the end of the heap; the range is the whole heap afterwards */
+	SONDE_MAPPING_DONTNEED = 4, /* madvise with MADV_DONTNEED: gives the pages of a range back, which stays mapped */
+};
+
 /* The first 16 bytes of every record. */
 struct sonde_header {
 	/* event_base of the probe plus the index of the event in its schema */

@@ -150,9 +150,9 @@ export function attachKprobe(
   );
 }
 
-/** Attaches fentry and fexit programs; their function is named by the program's section. */
+/** Attaches fentry, fexit and tp_btf programs; their section names function or tracepoint. */
 export function attachTrace(object: BpfObject, program: string): Link {
-  return attach(`attach trampoline ${program}`, program, () =>
+  return attach(`attach ${program} by BTF`, program, () =>
     libbpf().bpf_program__attach_trace(object.programPointer(program)),
   );
 }

@@ -62,6 +62,7 @@ export function requireFeature(attach: AttachIr, features: Features): void {
     fentry: 'fentry',
     fexit: 'fentry',
     rawTracepoint: 'rawTracepoint',
+    btfTracepoint: 'btfTracepoint',
     tracepoint: 'tracepoint',
     perfSoftware: 'perfSoftware',
   };
@@ -139,6 +140,7 @@ export function attachKernel(attach: AttachIr, siteId: number, context: AttachCo
     }
     case 'fentry':
     case 'fexit':
+    case 'btfTracepoint':
       return attachTrace(object, program);
     case 'rawTracepoint':
       return attachRawTracepoint(object, program, attach.symbol);

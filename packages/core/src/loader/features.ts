@@ -172,7 +172,7 @@ async function askMulti(): Promise<MultiAnswers> {
 function kernelTypes(): Answer {
   const path = '/sys/kernel/btf/vmlinux';
   return existsSync(path)
-    ? yes(`${path} exists; whether one function can be traced shows when it is attached`)
+    ? yes(`${path} exists; what of it can be traced shows when it is attached`)
     : no(`${path} does not exist: the kernel was built without CONFIG_DEBUG_INFO_BTF`);
 }
 
@@ -204,6 +204,7 @@ const FEATURES = {
   kprobe: { since: '4.17', probe: () => device('kprobe') },
   fentry: { since: process.arch === 'arm64' ? '6.0' : '5.5', probe: kernelTypes },
   rawTracepoint: { since: '4.17', probe: rawTracepoint },
+  btfTracepoint: { since: '5.5', probe: kernelTypes },
   tracepoint: { since: '4.7', probe: tracefs },
   perfSoftware: { since: '4.9', probe: softwareEvents },
 } as const;

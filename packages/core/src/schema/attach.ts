@@ -13,7 +13,7 @@ export interface AttachOptions {
   readonly limits?: string;
 }
 
-type SymbolKind = 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'rawTracepoint';
+type SymbolKind = 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'rawTracepoint' | 'btfTracepoint';
 
 function named(kind: AttachIr['kind'] | 'goEntries', symbol: string, options: AttachOptions) {
   const { program, name, limits } = options;
@@ -147,6 +147,11 @@ export const fentry = onSymbol('fentry');
 export const fexit = onSymbol('fexit');
 /** A tracepoint by its bare name; needs no tracefs. */
 export const rawTracepoint = onSymbol('rawTracepoint');
+/**
+ * A tracepoint whose arguments the kernel's BTF types (`SEC("tp_btf/…")`): the program reads their
+ * fields without a helper, and a kernel whose tracepoint has other arguments refuses it.
+ */
+export const btfTracepoint = onSymbol('btfTracepoint');
 
 /** A tracepoint by category and name; needs tracefs to learn its number. */
 export function tracepoint(category: string, symbol: string, options: AttachOptions): AttachIr {

@@ -3,7 +3,7 @@
  * Everything here returns plain values in the author's order. What a reader would get wrong:
  * nothing is validated until `toIr`, which alone knows each declaration's path and source line.
  */
-import { toSpec, type FieldSpec, type TypeRef } from './field-types.js';
+import { count, durationNs, toSpec, type FieldSpec, type TypeRef } from './field-types.js';
 import type { MapIr, ScalarName, SizeIr, AttachPointIr, VerifierBudgetIr } from './ir.js';
 
 /** Fields by name, in the order in which they lie in memory. */
@@ -88,6 +88,18 @@ export function event(about: string, fields: Fields): EventSpec {
 /** A named struct, for `types`. */
 export function struct(about: string, fields: Fields): StructSpec {
   return { kind: 'struct', about, fields };
+}
+
+/**
+ * A named struct of durations, for `types`: how many, their sum, the longest. A per-CPU hash map of
+ * such values is filled by `SONDE_ADD_DURATION` without an atomic operation.
+ */
+export function durations(about: string): StructSpec {
+  return struct(about, {
+    count: count('how many there were'),
+    totalNs: durationNs('all of them together'),
+    maxNs: durationNs('the longest of them'),
+  });
 }
 
 /**

@@ -197,7 +197,8 @@ export type AttachIr =
       readonly limits?: string;
     }
   | {
-      readonly kind: 'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'rawTracepoint';
+      readonly kind:
+        'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'rawTracepoint' | 'btfTracepoint';
       readonly name: string;
       readonly program: string;
       readonly symbol: string;

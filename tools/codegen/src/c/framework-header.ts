@@ -9,8 +9,11 @@ import {
   FRAMEWORK_STRUCTS,
   SONDE_LOSS,
   STACK_FRAMES_MAX,
+  mappingCall,
   snakeCase,
+  switchReason,
   upperCase,
+  type EnumSpec,
 } from '@sonde/core/schema';
 import { CALLING_CONVENTIONS } from './calling-conventions.js';
 import { CNames, enumScalars } from './c-type.js';
@@ -44,6 +47,10 @@ export function printFrameworkHeader(): string {
         name: `SONDE_LOSS_${upperCase(value.name)}`,
       })),
     },
+    enums: [
+      sharedEnum('switch', 'reason', switchReason),
+      sharedEnum('mapping', 'call', mappingCall),
+    ],
     framesMax: STACK_FRAMES_MAX,
     frameworkEvents: FRAMEWORK_EVENTS,
     conventions: CALLING_CONVENTIONS.map((convention, index) => ({
@@ -53,4 +60,17 @@ export function printFrameworkHeader(): string {
       goWords: convention.go.words.map((register, n) => ({ n, register })),
     })),
   });
+}
+
+/** An enum that schemas include by value: `enum sonde_SUBJECT_NOUN` of `SONDE_SUBJECT_…`. */
+function sharedEnum(subject: string, noun: string, spec: EnumSpec) {
+  return {
+    comment: spec.about,
+    tag: `sonde_${subject}_${noun}`,
+    values: Object.entries(spec.values).map(([name, { value, about }]) => ({
+      name: `SONDE_${upperCase(subject)}_${upperCase(name)}`,
+      value,
+      about,
+    })),
+  };
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * A system call at its end, from the registers that the tracepoint sys_exit brings: number and
+ * arguments are all still there, so that a probe needs no second program at the entry. What a
+ * reader would get wrong: the result overwrites a register, and arm64 keeps the first argument,
+ * which it takes the place of, elsewhere. Arguments are as the caller gave them.
+ */
+#ifndef SONDE_SYSCALL_BPF_H
+#define SONDE_SYSCALL_BPF_H
+
+/* arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h. */
+#if defined(__TARGET_ARCH_x86)
+#define SONDE_NR_MMAP 9
+#define SONDE_NR_MUNMAP 11
+#define SONDE_NR_BRK 12
+#define SONDE_NR_MREMAP 25
+#define SONDE_NR_MADVISE 28
+#else
+#define SONDE_NR_BRK 214
+#define SONDE_NR_MUNMAP 215
+#define SONDE_NR_MREMAP 216
+#define SONDE_NR_MMAP 222
+#define SONDE_NR_MADVISE 233
+#endif
+
+/* include/linux/err.h: a result of these, seen as unsigned, is a negative error number. */
+#define SONDE_IS_ERROR(result) ((__u64)(result) >= (__u64)-4095)
+
+/* The first five arguments, the number and the result of a system call. */
+struct sonde_syscall {
+	__u64 arg[5];
+	__u64 result;
+	__u32 number;
+};
+
+/*
+ * Reads what a program at the raw tracepoint sys_exit got: `ctx[0]` are the registers, `ctx[1]` is
+ * the result. False, counted as a failed read, where they cannot be read.
+ */
+static __always_inline bool sonde_syscall_at_exit(const __u64 *ctx, struct sonde_syscall *call)
+{
+#if defined(__TARGET_ARCH_x86)
+	struct pt_regs regs = {};
+	long error = bpf_probe_read_kernel(&regs, sizeof(regs), (void *)ctx[0]);
+
+	*call = (struct sonde_syscall){
+		.arg = { regs.di, regs.si, regs.dx, regs.r10, regs.r8 },
+		.result = ctx[1],
+		.number = regs.orig_ax,
+	};
+#else
+	/* arch/arm64/include/asm/ptrace.h: x0 to x8, and behind user_pt_regs the first argument. */
+	__u64 regs[9] = {}, first = 0;
+	const char *base = (const char *)ctx[0];
+	long error = bpf_probe_read_kernel(regs, sizeof(regs), base);
+
+	error |= bpf_probe_read_kernel(&first, sizeof(first), base + sizeof(struct user_pt_regs));
+	*call = (struct sonde_syscall){
+		.arg = { first, regs[1], regs[2], regs[3], regs[4] },
+		.result = ctx[1],
+		.number = regs[8],
+	};
+#endif
+	if (error)
+		sonde_loss(SONDE_LOSS_READ_FAILED);
+	return !error;
+}
+
+/* include/uapi/asm-generic/mman-common.h. */
+#define SONDE_MADV_DONTNEED 4
+#define SONDE_PROT_ALL 7
+
+/*
+ * Which call of the address space this is; -1 for any other, for other advice than to give pages
+ * back, and for brk(0), which only asks.
+ */
+static __always_inline int sonde_mapping_call_of(const struct sonde_syscall *call)
+{
+	switch (call->number) {
+	case SONDE_NR_MMAP:
+		return SONDE_MAPPING_MMAP;
+	case SONDE_NR_MUNMAP:
+		return SONDE_MAPPING_MUNMAP;
+	case SONDE_NR_MREMAP:
+		return SONDE_MAPPING_MREMAP;
+	case SONDE_NR_BRK:
+		return call->arg[0] ? SONDE_MAPPING_BRK : -1;
+	case SONDE_NR_MADVISE:
+		return call->arg[2] == SONDE_MADV_DONTNEED ? SONDE_MAPPING_DONTNEED : -1;
+	}
+	return -1;
+}
+
+/*
+ * The error number of such a call, negative, or 0. brk() fails without one: it returns the end of
+ * the heap that there is, and whoever asked for another one was refused.
+ */
+static __always_inline __s32 sonde_mapping_error(int which, const struct sonde_syscall *call)
+{
+	if (which == SONDE_MAPPING_BRK)
+		return call->result == call->arg[0] ? 0 : -SONDE_ENOMEM;
+	return SONDE_IS_ERROR(call->result) ? (__s32)call->result : 0;
+}
+
+#endif
