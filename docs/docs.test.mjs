@@ -101,6 +101,26 @@ async function runsAsShown(t, page, folder) {
   t.match(first, /^call +\d+\.\d{6} +\d+ +\d+$/);
 }
 
+t.test('the tests that the page on testing shows pass, on a kernel where this one lets them', t => {
+  const page = readFileSync(join(ROOT, 'docs', 'testing-a-probe.md'), 'utf8');
+  const folder = join('out', 'probe-syscalls');
+  const files = [];
+  for (const [, language, file, text = ''] of page.matchAll(BLOCK)) {
+    if (file !== undefined) {
+      writeFileSync(join(ROOT, folder, file), text);
+      files.push(file);
+    } else if (language === 'sh') {
+      for (const line of text.trim().split('\n')) run('bash', ['-c', line]);
+    }
+  }
+  t.strictSame(files, ['src/syscalls.test.ts', 'src/syscalls.kernel.test.ts']);
+  run('npx', ['tsc', '--build', join(folder, 'tsconfig.lib.json')]);
+  t.match(run('node', [join(folder, 'dist/syscalls.test.js')]), /^# \{ total: 3, pass: 3 \}$/m);
+  if (!HOST) return t.end(t.comment('the kernel test was type-checked only: no host lane here'));
+  t.match(run('node', [join(folder, 'dist/syscalls.kernel.test.js')]), /^# compared 2$/m);
+  return t.end();
+});
+
 t.test('the commands of the page on reading programs work as it says', async t => {
   const page = readFileSync(join(ROOT, 'docs', 'inspect-and-symbolize.md'), 'utf8');
   /** @type {string[]} */
