@@ -3,6 +3,7 @@
  * fact a reader gets wrong: the ring promises no order across CPUs, so rows may be a few
  * microseconds out of order, and each carries its own time.
  */
+import { getSystemErrorMap } from 'node:util';
 import { toJson, type ColumnInfo, type EventCodec, type JsonValue } from '@sonde/core/decode';
 
 /** Writes rows of one kind of output. */
@@ -69,7 +70,7 @@ export class Table implements RowWriter {
   #header(codec: EventCodec): string {
     this.#headerAt.set(codec.name, this.#rows);
     const cells = codec.columns.map(column => {
-      const title = column.unit === 'ktimeNs' ? 'seconds' : column.name;
+      const title = titleOf(column);
       return isLeft(column) ? title.padEnd(widthOf(column)) : title.padStart(widthOf(column));
     });
     return `${`${'EVENT'.padEnd(8)}  ${cells.join('  ')}`.trimEnd()}\n`;
@@ -80,11 +81,33 @@ export class Table implements RowWriter {
       return value === 0n ? '-' : (Number(value - this.#startNs) / 1e9).toFixed(6);
     }
     if (column.unit === 'stackId' && typeof value === 'bigint') return this.#nameOfStack(value);
-    if (column.unit === 'address' && typeof value === 'bigint') return `0x${value.toString(16)}`;
+    if (column.unit === 'address' && typeof value === 'bigint') {
+      return value === 0n ? '-' : `0x${value.toString(16)}`;
+    }
+    if (column.unit === 'durationNs') return shownSpan(Number(value));
+    if (column.unit === 'errno') return shownError(Number(value));
     if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
     if (typeof value === 'object' && value !== null) return JSON.stringify(toJson(value));
     return String(value);
   }
+}
+
+/** `1.234 s`, `20.07 ms`, `18.4 us` or `312 ns`: four digits that mean something. */
+export function shownSpan(ns: number): string {
+  const [divisor, unit] = ns >= 1e9 ? [1e9, 's'] : ns >= 1e6 ? [1e6, 'ms'] : [1e3, 'us'];
+  return ns < 1e3 ? `${ns} ns` : `${(ns / divisor).toPrecision(4)} ${unit}`;
+}
+
+/** `ENOMEM` for -12, as the kernel returns errors; the number where it has no name. */
+function shownError(error: number): string {
+  if (error === 0) return '-';
+  return getSystemErrorMap().get(error)?.[0] ?? String(error);
+}
+
+/** The record's own time is shown in seconds; other clocks keep their name, without the unit. */
+function titleOf({ name, unit }: ColumnInfo): string {
+  if (unit !== 'ktimeNs') return name;
+  return name === 'ktimeNs' ? 'seconds' : name.replace(/Ns$/, '');
 }
 
 function isLeft(column: ColumnInfo): boolean {
@@ -103,6 +126,6 @@ const WIDTHS: Readonly<Partial<Record<ColumnInfo['unit'], number>>> = {
 
 function widthOf(column: ColumnInfo): number {
   const fallback = column.kind === 'string' ? 15 : 10;
-  const title = column.unit === 'ktimeNs' ? 'seconds' : column.name;
+  const title = titleOf(column);
   return Math.max(WIDTHS[column.unit] ?? fallback, title.length);
 }

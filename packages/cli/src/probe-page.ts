@@ -3,27 +3,15 @@
  * wrong: nothing here is looked up; which way to attach works on a machine is said by `sonde run`,
  * and in a program by `sonde inspect`.
  */
-import type { AttachPointIr, FieldIr, ParamIr, ProbeIr, TypeIr } from '@sonde/core/schema';
+import type { AttachPointIr, FieldIr, ProbeIr, TypeIr } from '@sonde/core/schema';
 import type { FoundProbe } from './discovery.js';
-import { flagOf } from './run-command.js';
+import { flagOf, meaningOf } from './parameter-option.js';
 import { wrapLines } from './wrapped.js';
 
 /** A line: what is explained, in a column, and its explanation, wrapped beside it. */
 interface Row {
   readonly name: string;
   readonly text: string;
-}
-
-const UNITS: Readonly<Partial<Record<ParamIr['unit'], string>>> = {
-  bytes: 'in bytes',
-  durationNs: 'in nanoseconds',
-  ktimeNs: 'in nanoseconds of CLOCK_MONOTONIC',
-};
-
-/** What a parameter means, with its unit where it has one that the words leave open. */
-export function meaningOf({ about, unit }: Pick<ParamIr, 'about' | 'unit'>): string {
-  const words = UNITS[unit];
-  return words === undefined || about.includes(words.slice(3)) ? about : `${about}, ${words}`;
 }
 
 /** The page of one probe, at most as wide as `width`; ends with a newline. */

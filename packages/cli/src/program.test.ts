@@ -38,6 +38,8 @@ t.test('bad input is one line and the next step, with exit code 2', async t => {
     ],
     [['run', 'mallocgc'], /^sonde: required option '--pid <n>'/],
     [['run', 'mallocgc', '--pid', '1', '--max-live', 'x'], /^sonde: read --max-live: "x"/],
+    [['run', 'offcpu', '--pid', '1', '--min-ns', '5 ms'], /^sonde: read --min-ns: "5 ms" is not/],
+    [['run', 'offcpu', '--pid', '1', '--preempted', '2'], /"2" is neither 0 nor 1$/m],
     [['rain'], /^sonde: unknown command 'rain'/],
   ];
   for (const [args, message] of cases) {
@@ -53,6 +55,10 @@ t.test('help shows the parameters of a probe as flags, and exits with 0', async 
   const run = await sonde('run', 'mallocgc', '--help');
   t.equal(run.code, 0);
   t.match(run.out, /--window-ms <n> +milliseconds during which every allocation/);
+  const waits = (await sonde('run', 'offcpu', '--help')).out;
+  t.match(waits, /--min-ns <ns> +shorter waits are left out, in nanoseconds/);
+  t.match(waits, /--preempted <0\|1>/);
+  t.match(waits, /^sonde probes offcpu shows its events/m);
   t.match((await sonde('trace', '--help')).out, /--min-age <time>/);
   t.match((await sonde('--help')).out, /Exit codes: 0 done, 1 failed, 2 bad usage/);
 });
@@ -66,7 +72,7 @@ t.test('probes are found by their package.json, and listed as text and JSON', as
   };
   t.same(
     probes.map(probe => probe.name),
-    ['cgo-malloc', 'mallocgc', 'pagefault'],
+    ['cgo-malloc', 'mallocgc', 'offcpu', 'pagefault'],
   );
   t.ok(probes.every(probe => probe.attach.length > 0));
 });

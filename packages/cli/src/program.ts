@@ -3,17 +3,16 @@
  * probe become flags of `run PROBE` only after the probe was found, so `run` is parsed in two
  * steps.
  */
-import { UsageError } from '@sonde/core';
 import { Command, CommanderError, Option } from 'commander';
 import { findProbes, pickProbe, type FoundProbe, type SearchOptions } from './discovery.js';
 import { doctor } from './doctor-command.js';
 import { describeFailure, EXIT } from './exit-codes.js';
 import { addFileCommands } from './file-commands.js';
 import { addSnapshotCommand } from './snapshot-command.js';
-import { meaningOf } from './probe-page.js';
 import { listProbes } from './probes-command.js';
 import { parseDuration, parseOverhead, parsePid } from './quantities.js';
-import { flagOf, run } from './run-command.js';
+import { run } from './run-command.js';
+import { paramOption } from './parameter-option.js';
 import type { Surround } from './terminal.js';
 import { trace } from './trace-command.js';
 import { VERSION } from './version.js';
@@ -248,13 +247,11 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
     .addOption(overheadOption())
     .addOption(attachOption())
     .addOption(probeOption());
-  for (const param of ir.params) {
-    const option = new Option(`${flagOf(param.name)} <n>`, meaningOf(param));
-    command.addOption(option.default(String(param.default), String(param.default)));
-  }
+  for (const param of ir.params) command.addOption(paramOption(param));
+  command.addHelpText('after', `\nsonde probes ${ir.name} shows its events and ways to attach.\n`);
   return command.action(async (flags: Flags & Record<string, unknown>) => {
     const params: Record<string, number> = {};
-    for (const { name } of ir.params) params[name] = parseParam(name, String(flags[name]));
+    for (const { name } of ir.params) params[name] = Number(flags[name]);
     const { duration } = flags;
     set(
       await run(
@@ -270,13 +267,5 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
         surround,
       ),
     );
-  });
-}
-
-function parseParam(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new UsageError(`read ${flagOf(name)}: "${text}" is not a whole number`, {
-    hint: 'sonde run PROBE --help shows what each parameter means',
   });
 }

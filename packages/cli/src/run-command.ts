@@ -7,7 +7,7 @@ import { startSession, UsageError, type Session } from '@sonde/core';
 import type { ProbeIr } from '@sonde/core/schema';
 import { StackSymbolizer } from '@sonde/core/stacks';
 import { openTarget, type Target } from '@sonde/core/target';
-import { isPlumbing } from '@sonde/memory';
+import { isOwnCode, isPlumbing, ownerOf } from '@sonde/memory';
 import type { FoundProbe } from './discovery.js';
 import { JsonLines, Table, type RowWriter } from './event-table.js';
 import { EXIT } from './exit-codes.js';
@@ -97,7 +97,7 @@ async function stream(
   return EXIT.done;
 }
 
-/** `leak_node < main.handle`: the innermost frame and the first Go frame that somebody wrote. */
+/** `leak_node < main.handle`: the innermost frame, and the first of the program's own Go code. */
 function stackNamer(session: Session<Target>): (id: bigint) => string {
   const symbolizer = new StackSymbolizer(session.process);
   const names = new Map<bigint, string>();
@@ -106,12 +106,19 @@ function stackNamer(session: Session<Target>): (id: bigint) => string {
     if (known !== undefined) return known;
     const frames = symbolizer.symbolize(session.stack(id));
     const inner = frames.find(frame => !isPlumbing(frame.function)) ?? frames[0];
-    const owner = frames.find(frame => frame.kind === 'go' && !isPlumbing(frame.function));
-    const outer = owner === undefined || owner === inner ? '' : ` < ${owner.function}`;
-    const name = inner === undefined ? '-' : `${inner.function}${outer}`;
+    const owner = frames.find(isOwnCode) ?? ownerOf(frames);
+    const outer = owner === undefined || owner === inner ? '' : ` < ${shortName(owner.function)}`;
+    const name = inner === undefined ? '-' : `${shortName(inner.function)}${outer}`;
     names.set(id, name);
     return name;
   };
+}
+
+/** A Go function without the path of its package; the type arguments of a generic one stay. */
+function shortName(name: string): string {
+  const end = name.search(/[[(<]/);
+  const path = end < 0 ? name : name.slice(0, end);
+  return name.slice(path.lastIndexOf('/') + 1);
 }
 
 function summary(session: Session<Target>, ir: ProbeIr, count: number, exited: boolean): string {
@@ -125,9 +132,4 @@ function summary(session: Session<Target>, ir: ProbeIr, count: number, exited: b
     .reduce((sum, site) => sum + site.hits, 0);
   const why = exited ? '; the target exited' : '';
   return `sonde: ${count} events of ${hits} hits, lost: ${lost.join(', ') || 'nothing'}${why}\n`;
-}
-
-/** The flag of a parameter, such as `--max-live`. */
-export function flagOf(param: string): string {
-  return `--${param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
 }
