@@ -15,6 +15,8 @@
 #define SONDE_STACK_READ_FAILED 2
 /* The chain left the goroutine's stack: what C code called back from is not known. */
 #define SONDE_STACK_OUTER_UNKNOWN 4
+/* The chain went on beyond a callback, without the frames of the C code that called back. */
+#define SONDE_STACK_OUTER_C_ABSENT 32
 
 /* In stack ids: provisional, only user space knows the frames (sonde_unwind.bpf.h). */
 #define SONDE_PROVISIONAL (1ULL << 63)
@@ -35,59 +37,7 @@ struct {
 	__type(value, struct sonde_stack);
 } sonde_stack_blank SEC(".maps");
 
-/* One step of the hash; the multiplier is 2^64 divided by the golden ratio. */
-static __always_inline __u64 sonde_mix(__u64 hash, __u64 pc)
-{
-	hash = (hash ^ pc) * 0x9E3779B97F4A7C15ULL;
-	return hash ^ (hash >> 29);
-}
-
-/* One step along frame pointers: the return address in `frame[1]`, the next frame in `frame[0]`. */
-enum sonde_step { SONDE_STEP_FRAME, SONDE_STEP_END, SONDE_STEP_FAILED };
-
-static __always_inline enum sonde_step sonde_step(__u64 frame[2], __u64 fp, __u64 lo, __u64 hi)
-{
-	if (fp < lo || fp >= hi)
-		return SONDE_STEP_END;
-	if (bpf_probe_read_user(frame, 2 * sizeof(__u64), (void *)fp))
-		return SONDE_STEP_FAILED;
-	frame[1] = sonde_code_address(frame[1]);
-	return frame[1] ? SONDE_STEP_FRAME : SONDE_STEP_END;
-}
-
-/*
- * Where the frames of a goroutine go on that called into C, which called back into Go: the chain of
- * frame pointers leads from the callback's last frame to the system stack. The PC with which the
- * goroutine left is kept above that frame; only if it is the one that such a place always has is
- * the rest believed. 0: they do not go on, or nobody knows where.
- */
-static __always_inline __u64 sonde_outer_frame(__u64 last, __u64 lo, __u64 hi)
-{
-	__u64 pc, fp = last + SONDE_TARGET->callback_frame;
-
-	if (!SONDE_TARGET->callback_frame || !last || fp < lo || fp >= hi)
-		return 0;
-	pc = sonde_user_word(last + SONDE_TARGET->callback_pc);
-	return pc >= SONDE_TARGET->switch_start && pc < SONDE_TARGET->switch_end ? fp : 0;
-}
-
-/* One step, where the chain ends one beyond a callback from C. `*last` is the last frame. */
-static __always_inline enum sonde_step sonde_go_step(__u64 frame[2], __u64 *fp, __u64 *last,
-						     __u64 lo, __u64 hi)
-{
-	enum sonde_step step = sonde_step(frame, *fp, lo, hi);
-	__u64 outer;
-
-	if (step == SONDE_STEP_END && *fp) {
-		outer = sonde_outer_frame(*last, lo, hi);
-		if (outer) {
-			*fp = outer;
-			step = sonde_step(frame, outer, lo, hi);
-		}
-	}
-	*last = *fp;
-	return step;
-}
+#include "sonde_chain.bpf.h"
 
 /*
  * The hash of the return addresses from `fp` on, while it stays in [lo, hi) and grows; 0 if there
@@ -95,17 +45,17 @@ static __always_inline enum sonde_step sonde_go_step(__u64 frame[2], __u64 *fp, 
  */
 __noinline __u64 sonde_frames_hash(__u64 fp, __u64 lo, __u64 hi)
 {
-	__u64 frame[2], hash = 0, last = 0;
+	struct sonde_frame frame;
+	struct sonde_chain chain;
+	__u64 hash = 0;
 	int i;
 
+	sonde_start_chain(&chain, fp, lo, hi);
 #pragma clang loop unroll(disable)
 	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
-		if (sonde_go_step(frame, &fp, &last, lo, hi) != SONDE_STEP_FRAME)
+		if (sonde_step(&chain, &frame) != SONDE_STEP_FRAME)
 			break;
-		hash = sonde_mix(hash, frame[1]);
-		/* Stacks grow down: a caller's frame lies above its callee's. */
-		lo = fp + 1;
-		fp = frame[0];
+		hash = sonde_mix(hash, frame.pc);
 	}
 	return hash;
 }
@@ -114,29 +64,31 @@ __noinline __u64 sonde_frames_hash(__u64 fp, __u64 lo, __u64 hi)
 static __always_inline void sonde_fill_stack(struct sonde_stack *stack, __u64 first, __u64 fp,
 					     __u64 lo, __u64 hi)
 {
-	__u32 skip = first ? 0 : 1, flags = SONDE_STACK_TRUNCATED, count = 1 - skip;
-	enum sonde_step step;
-	__u64 frame[2], last = 0;
+	/* 1 without `first`, else 0; no branch here either. */
+	__u64 skip = ~sonde_below(0, first) & 1;
+	enum sonde_step step = SONDE_STEP_FRAME;
+	struct sonde_frame frame;
+	struct sonde_chain chain;
+	__u32 flags;
 	int i;
 
+	sonde_start_chain(&chain, fp, lo, hi);
 	stack->pc[0] = first;
 #pragma clang loop unroll(disable)
 	for (i = 1; i < SONDE_STACK_FRAMES_MAX; i++) {
-		step = sonde_go_step(frame, &fp, &last, lo, hi);
-		if (step != SONDE_STEP_FRAME) {
-			/* The outermost frame of a goroutine says 0. */
-			flags = step == SONDE_STEP_FAILED ? SONDE_STACK_READ_FAILED :
-				fp ? SONDE_STACK_OUTER_UNKNOWN : 0;
+		step = sonde_step(&chain, &frame);
+		if (step != SONDE_STEP_FRAME)
 			break;
-		}
-		stack->pc[i - skip] = frame[1];
-		count = i + 1 - skip;
-		lo = fp + 1;
-		fp = frame[0];
+		stack->pc[i - skip] = frame.pc;
 	}
-	stack->flags = flags;
+	/* The outermost frame of a goroutine says 0. */
+	flags = step == SONDE_STEP_FRAME   ? SONDE_STACK_TRUNCATED :
+		step == SONDE_STEP_FAILED  ? SONDE_STACK_READ_FAILED :
+		step == SONDE_STEP_OUTSIDE ? SONDE_STACK_OUTER_UNKNOWN :
+					     0;
+	stack->flags = flags | (chain.crossed & SONDE_STACK_OUTER_C_ABSENT);
 	stack->next = 0;
-	stack->count = count;
+	stack->count = i - skip;
 }
 
 /*

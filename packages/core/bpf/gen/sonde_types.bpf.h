@@ -220,7 +220,7 @@ struct sonde_target {
 	__u8 pad1[4];
 	/* runtime.memstats.numgc in the running process; 0: not known */
 	__u64 numgc;
-	/* at a frame of cgocallback: where the PC of the outer Go code is kept */
+	/* at the last frame of a callback: where the PC of the outer Go code is kept */
 	__u32 callback_pc;
 	/* the same: where its frame pointer chain goes on; 0: not known */
 	__u32 callback_frame;
@@ -277,7 +277,8 @@ struct sonde_stack {
 	/*
 	 * 1: more frames than fit, 2: a read failed and the outer frames are missing, 4: so are
 	 * those beyond a callback from C, 8: so are those beyond code without unwind data, 16:
-	 * all but the innermost frame of C are missing
+	 * all but the innermost frame of C are missing, 32: so are those of the C code that
+	 * called back into Go, between the frames of Go
 	 */
 	__u32 flags;
 	/* the stack that continues behind the last frame: Go below C; 0: none */

@@ -80,7 +80,7 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
       unit: 'bytes',
     }),
     numgc: address('runtime.memstats.numgc in the running process; 0: not known'),
-    callbackPc: u32('at a frame of cgocallback: where the PC of the outer Go code is kept', {
+    callbackPc: u32('at the last frame of a callback: where the PC of the outer Go code is kept', {
       unit: 'bytes',
     }),
     callbackFrame: u32('the same: where its frame pointer chain goes on; 0: not known', {
@@ -102,7 +102,8 @@ export const SONDE_STACK: StructIr = frameworkStruct(
     flags: u32(
       '1: more frames than fit, 2: a read failed and the outer frames are missing, ' +
         '4: so are those beyond a callback from C, 8: so are those beyond code without unwind ' +
-        'data, 16: all but the innermost frame of C are missing',
+        'data, 16: all but the innermost frame of C are missing, 32: so are those of the C code ' +
+        'that called back into Go, between the frames of Go',
     ),
     next: stackId('the stack that continues behind the last frame: Go below C; 0: none'),
     pc: array(address(), STACK_FRAMES_MAX, 'return addresses, innermost first'),

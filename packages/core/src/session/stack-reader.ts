@@ -21,9 +21,10 @@ const NEXT = offsetOf('next');
 const FLAG_REASONS = [
   [1, `more than ${STACK_FRAMES_MAX} frames`],
   [2, 'memory of the stack could not be read'],
-  [4, 'the Go code beyond a callback from C is not known'],
+  [4, 'the Go code beyond a switch of stacks is not known'],
   [8, 'code without unwind data'],
   [16, 'the frames of C code were lost'],
+  [32, 'the C code that called back into Go is left out'],
 ] as const;
 
 /** One entry: C or Go frames, and the id of those behind them. */

@@ -81,25 +81,56 @@ export interface CallbackPlaces {
   readonly within: GoFunction;
 }
 
+/** The last Go function of a callback: on arm64 the wrapper of 1.18 and later, if there is one. */
+function lastOfCallback(go: GoProgram, reader: InstructionReader): GoFunction | undefined {
+  const all = go.pclntab.functionsNamed('runtime.cgocallbackg');
+  const others = (own: GoFunction): number[] => all.filter(f => f !== own).map(f => f.entry);
+  const isWrapper = (own: GoFunction): boolean =>
+    decodeFunction(go, reader, own).some(i => others(own).includes(i.target ?? NaN));
+  return all.length < 2 ? all[0] : all.find(isWrapper);
+}
+
+/** The most bytes by which a function lowers the stack pointer; undefined for none. */
+function frameBytes(go: GoProgram, { entry, end }: GoFunction): number | undefined {
+  let most = 0;
+  for (let at = entry; at < end; at += 4) most = Math.max(most, go.pclntab.stackBytesAt(at) ?? 0);
+  return most === 0 ? undefined : most;
+}
+
+/**
+ * arm64: runtime.cgocallback (asm_arm64.s, the same since 1.15) leaves the goroutine's PC at its
+ * stack pointer and its frame pointer in the word below. The last function of the callback keeps
+ * its caller's frame pointer at the bottom of its own frame, so that these lie above all of it.
+ */
+function arm64Places(
+  go: GoProgram,
+  reader: InstructionReader,
+  within: GoFunction,
+): CallbackPlaces | undefined {
+  const last = lastOfCallback(go, reader);
+  const frame = last && frameBytes(go, last);
+  return frame === undefined ? undefined : { pc: frame + 8, frame, within };
+}
+
 /**
  * Where the outer Go frames go on above a callback from C. runtime.cgocallback (asm_amd64.s) copies
  * its frame of 40 bytes, in 1.15 of 32, to the place that the goroutine's stack pointer had when it
  * went into C, and puts the goroutine's PC above it: one in systemstack_switch, up to 1.16, whose
  * gosave keeps the real one, in asmcgocall. Since 1.21 asmcgocall has a frame of its own there;
  * before that the next one is runtime.cgocall's, whose place its prologue tells. Undefined without
- * cgo, on arm64 (frames lie below what they save, so their size would have to be known), and where
- * the code is of another form.
+ * cgo, and where the code is of another form.
  */
 export function findCallbackPlaces(
   go: GoProgram,
   reader: InstructionReader,
 ): CallbackPlaces | undefined {
-  if (go.elf.arch !== 'x86_64' || !go.cgo) return undefined;
+  if (!go.cgo) return undefined;
   const asmcgocall = go.pclntab.functionNamed('runtime.asmcgocall');
   const cgocall = go.pclntab.functionNamed('runtime.cgocall');
   const keepsOwn = go.pclntab.functionNamed('gosave') !== undefined;
   const within = keepsOwn ? asmcgocall : go.pclntab.functionNamed('runtime.systemstack_switch');
   if (asmcgocall === undefined || cgocall === undefined || within === undefined) return undefined;
+  if (go.elf.arch === 'arm64') return arm64Places(go, reader, within);
   const old = go.pclntab.functionNamed('runtime.cgocallback_gofunc') !== undefined;
   const savedSp = old ? 48 : 56;
   const pc = savedSp - 8;
