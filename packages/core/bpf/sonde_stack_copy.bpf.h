@@ -11,7 +11,8 @@
 #define SONDE_NO_REGISTER (~0ULL)
 
 /* What is known of the registers when only those of a frame are, by DWARF number. */
-static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_regs *regs)
+static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_regs *regs,
+						  __u64 lr)
 {
 	int i;
 
@@ -24,7 +25,7 @@ static __always_inline void sonde_frame_registers(__u64 *to, const struct sonde_
 	to[16] = regs->ip;
 #else
 	to[29] = regs->fp;
-	to[30] = regs->lr;
+	to[30] = lr;
 	to[31] = regs->sp;
 #endif
 }
@@ -82,13 +83,14 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 	head->missing = walk->missing;
 	head->length_bytes = walk->words * 8;
 	head->go_stack = place->go_stack;
-	head->pc = place->regs->ip;
+	/* The walk's own: a trampoline may have been replaced. */
+	head->pc = place->entry ? place->regs->ip : walk->key & ~(1ULL << 63);
 	head->stack_pointer = walk->base;
 	head->at_entry = place->entry != NULL;
 	if (place->entry)
 		sonde_copy_registers(head->registers, place->entry);
 	else
-		sonde_frame_registers(head->registers, place->regs);
+		sonde_frame_registers(head->registers, place->regs, walk->lr);
 }
 
 /*
@@ -161,9 +163,30 @@ static __always_inline void sonde_slow_down(void)
 	}
 }
 
+/* The most copies that one CPU sends in one window of time. */
+#define SONDE_COPIES_MAX 4096
+#define SONDE_COPIES_WINDOW_NS 100000000ULL
+
 /*
- * Sends the copy for user space to unwind. Returns the provisional id; 0 when the ring is too full:
- * copies leave a quarter of it, so that a burst of new addresses does not push events out.
+ * Whether this CPU may send one more copy. New code stops missing within milliseconds; what goes
+ * on missing has no rule that BPF can follow, and must not fill the ring for good.
+ */
+static __always_inline bool sonde_may_copy(struct sonde_walk *walk)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (now - walk->window_ns > SONDE_COPIES_WINDOW_NS) {
+		walk->window_ns = now;
+		walk->copies = 0;
+	}
+	walk->copies++;
+	return walk->copies <= SONDE_COPIES_MAX;
+}
+
+/*
+ * Sends the copy for user space to unwind. Returns the provisional id; 0 when this CPU has sent too
+ * many, or the ring is too full: copies leave a quarter of it, so that a burst of new addresses
+ * does not push events out.
  */
 static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 					     const struct sonde_place *place)
@@ -171,6 +194,8 @@ static __always_inline __u64 sonde_send_copy(struct sonde_walk *walk,
 	__u64 id, length = walk->words * 8;
 	bool sent;
 
+	if (!sonde_may_copy(walk))
+		return 0;
 	sonde_slow_down();
 	if (bpf_ringbuf_query(&sonde_ring, BPF_RB_AVAIL_DATA) > 3 * SONDE_TARGET->ring_wakeup_bytes)
 		return 0;

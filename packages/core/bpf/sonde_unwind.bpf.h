@@ -64,6 +64,9 @@ struct sonde_walk {
 	__u64 owner;
 	/* Number of the last provisional id of this CPU. */
 	__u64 sequence;
+	/* Start of the window of time in which this CPU has sent `copies`. */
+	__u64 window_ns;
+	__u64 copies;
 	/* First copied address and number of valid words. */
 	__u64 base;
 	__u64 words;
@@ -246,6 +249,7 @@ static __always_inline bool sonde_copy_stack(struct sonde_walk *walk, __u64 sp, 
 }
 
 #include "sonde_stack_copy.bpf.h"
+#include "sonde_returns.bpf.h"
 
 /* Writes a finished walk into a new entry of `sonde_stacks`; false if its memory was taken away. */
 static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u64 id,
@@ -318,6 +322,9 @@ static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 		return 0;
 	}
 	sonde_start_walk(walk, place);
+	/* A kernel event may come inside a function whose return is probed. */
+	if (!place->entry)
+		sonde_restore_returns();
 	id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
 	if (walk->missing) {
 		id = sonde_send_copy(walk, place);

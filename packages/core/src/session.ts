@@ -288,7 +288,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     return {
       ringFull: sum('ringFull'),
       mapFull: sum('mapFull'),
-      stackLost: sum('stackLost'),
+      stackLost: sum('stackLost') + (this.#whole?.counts.idsForgotten ?? 0),
       unpaired: sum('unpaired'),
       probeMissed: sum('probeMissed'),
       readFailed: sum('readFailed'),

@@ -186,6 +186,8 @@ export interface UnwindCounts {
   readonly rules: number;
   /** Rules for which the table had no room. */
   readonly rulesLeftOut: number;
+  /** Provisional ids and stacks forgotten to bound memory; each is in `stackLost` too. */
+  readonly idsForgotten: number;
   /** How often all rules were forgotten because code was unmapped. */
   readonly forgotten: number;
 }

@@ -131,3 +131,31 @@ t.test('a stack in code that nothing describes is kept as far as it is known', a
   test.same(stack.pcs, [BigInt(copies[0]!.pc) + 1n]);
   test.match(stack.truncated, /no unwind data at 0x/);
 });
+
+t.test('ids and stacks beyond the limit are forgotten, oldest first, and counted', async test => {
+  const { copies, maps } = runSelfCopyingProgram(test.testdir(), []);
+  const table = new RuleTable(new ArrayBuffer(RULE_TABLE_BYTES));
+  const rules = new CodeRules(ARCH, codeOf(test, maps));
+  const limits = { idsMax: 4, stacksMax: 2 };
+  const stacks = new CopiedStacks(ARCH, rules, table, () => false, limits);
+  const take = (copy: SelfCopy, number: bigint): void => {
+    const view = record(copy, PROVISIONAL | number, 0n);
+    stacks.accept(view, 0, view.byteLength);
+  };
+  const [first, second, third] = [copies[0]!, copies[1]!, copies[2]!];
+  for (let number = 1n; number <= 4n; number++) take(first, number);
+  stacks.settle();
+  test.equal(stacks.stack(PROVISIONAL | 1n), stacks.stack(PROVISIONAL | 4n), 'one object for all');
+  test.equal(stacks.counts.idsForgotten, 0);
+  take(second, 5n);
+  stacks.settle();
+  test.equal(stacks.stack(PROVISIONAL | 1n), undefined, 'the oldest id is gone');
+  test.equal(stacks.counts.idsForgotten, 1);
+  const oldest = stacks.canonical(PROVISIONAL | 4n);
+  take(third, 6n);
+  stacks.settle();
+  test.equal(stacks.counts.idsForgotten, 3, 'another id, and the oldest stack under its own');
+  test.ok(stacks.stack(PROVISIONAL | 4n), 'an id that is kept still leads to its stack');
+  test.equal(stacks.stack(oldest), undefined);
+  test.ok(stacks.stack(stacks.canonical(PROVISIONAL | 6n)), 'the newest is known under both');
+});

@@ -38,7 +38,20 @@ export interface CopyCounts {
   readonly rules: number;
   /** Rules for which the table had no room. */
   readonly rulesLeftOut: number;
+  /** Provisional ids and stacks that were forgotten to make room; what refers to them is lost. */
+  readonly idsForgotten: number;
 }
+
+/** How much is remembered; what was met first is forgotten first. */
+export interface CopyLimits {
+  /** Provisional ids. Default 262144, about 20 MB. */
+  readonly idsMax?: number;
+  /** Different stacks. Default 65536, about as much. */
+  readonly stacksMax?: number;
+}
+
+const IDS_MAX = 1 << 18;
+const STACKS_MAX = 1 << 16;
 
 /** A copy that nobody has asked for yet, as the record that it came in. */
 type Waiting = DataView;
@@ -78,8 +91,11 @@ export class CopiedStacks {
   readonly #installed = new Set<bigint>();
   readonly #waiting = new Map<bigint, Waiting>();
   #waitingBytes = 0;
+  readonly #idsMax: number;
+  readonly #stacksMax: number;
   #copies = 0;
   #rulesLeftOut = 0;
+  #idsForgotten = 0;
 
   /** `stopAt` says where C ends: true for addresses of Go code. */
   constructor(
@@ -87,7 +103,10 @@ export class CopiedStacks {
     rules: CodeRules,
     table: RuleTable,
     stopAt: (address: number) => boolean,
+    limits: CopyLimits = {},
   ) {
+    this.#idsMax = limits.idsMax ?? IDS_MAX;
+    this.#stacksMax = limits.stacksMax ?? STACKS_MAX;
     this.#arch = arch;
     this.#rules = rules;
     this.#table = table;
@@ -97,7 +116,8 @@ export class CopiedStacks {
   /** How many copies and rules there were. */
   get counts(): CopyCounts {
     const { count } = this.#table;
-    return { copies: this.#copies, rules: count, rulesLeftOut: this.#rulesLeftOut };
+    const [rulesLeftOut, idsForgotten] = [this.#rulesLeftOut, this.#idsForgotten];
+    return { copies: this.#copies, rules: count, rulesLeftOut, idsForgotten };
   }
 
   /**
@@ -195,8 +215,21 @@ export class CopiedStacks {
       next,
       ...(walk.end.reason !== undefined && { truncated: walk.end.reason }),
     };
-    this.#byProvisional.set(id, stack);
-    if (!this.#byId.has(stack.id)) this.#byId.set(stack.id, stack);
+    // Most copies are of stacks that are known: one object serves all their ids.
+    const known = this.#byId.get(stack.id) ?? stack;
+    this.#byId.set(known.id, known);
+    this.#byProvisional.set(id, known);
+    this.#forgetOldest(this.#byId, this.#stacksMax);
+    this.#forgetOldest(this.#byProvisional, this.#idsMax);
+  }
+
+  /** A map gives its keys in the order in which they came. */
+  #forgetOldest(map: Map<bigint, CopiedStack>, most: number): void {
+    for (const id of map.keys()) {
+      if (map.size <= most) return;
+      map.delete(id);
+      this.#idsForgotten++;
+    }
   }
 
   /** The rule of an address, which BPF knows from then on. */
