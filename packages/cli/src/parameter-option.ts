@@ -1,6 +1,6 @@
 /**
- * Parameters of a probe as options of `sonde run`. The fact a reader gets wrong: a bare number is in
- * the parameter's own unit, unlike that of --duration, because the flag's name says which it is.
+ * Parameters of a probe as options of `sonde run`. The fact a reader gets wrong: a bare number is
+ * in the parameter's own unit, unlike that of --duration, because the flag's name says which.
  */
 import { UsageError } from '@sonde/core';
 import type { ParamIr, Unit } from '@sonde/core/schema';
