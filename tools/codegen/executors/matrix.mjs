@@ -7,7 +7,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** @typedef {{ cells?: string, shard?: string, builds?: 'fast' | 'full' }} Options */
+/**
+ * @typedef {{ cells?: string, shard?: string, builds?: 'fast' | 'full', probes?: string }} Options
+ */
 
 /** What Nx sets for the task that this is, and an Nx of its own must not take over. */
 const OF_THIS_TASK = /^NX_(?:TASK_|CLI_SET|INVOKED_BY|FORKED|LOAD_DOT|STREAM_OUTPUT|PREFIX)/;
@@ -81,10 +83,11 @@ export default async function matrix(options, context) {
   const env = { SONDE_BUILDS: builds === 'full' ? 'full' : '' };
   console.log(`matrix: ${cells.join(', ')}; ${builds} builds of Go programs`);
   // Built first and apart: what is left then becomes ready at once, and so one batch.
-  const build = ['run-many', '-t', 'build', 'bpf', '--outputStyle=static'];
+  const some = options.probes === undefined ? [] : ['-p', options.probes];
+  const build = ['run-many', ...some, '-t', 'build', 'bpf', '--outputStyle=static'];
   if ((await runNx(root, build, env)) !== 0) return { success: false };
   const targets = cells.map(name => `test-vm--${name}`);
   const flags = ['--batch', '--nxBail=false', '--outputStyle=static'];
-  const code = await runNx(root, ['run-many', '-t', ...targets, ...flags], env);
+  const code = await runNx(root, ['run-many', ...some, '-t', ...targets, ...flags], env);
   return { success: code === 0 };
 }
