@@ -16,6 +16,15 @@ const SETS = ['fast', 'full', 'nightly'];
 const EXECUTOR = '@sonde/codegen:kernel-test';
 
 /**
+ * What every kernel test waits for where SONDE_GATHER is set, by those who run all of them: tasks
+ * become a batch only when they are ready at the same moment, and each batch boots its own guests.
+ * Nx does not take dependencies into a task's hash, so this makes no other task.
+ *
+ * @type {NonNullable<Target['dependsOn']>}
+ */
+const EVERY_BUILD = ['build', 'bpf'].map(target => ({ projects: ['*'], target }));
+
+/**
  * Reads the names of the matrix's cells, kernels in the order of the file.
  *
  * @param {string} workspaceRoot
@@ -114,7 +123,8 @@ function togetherTarget(root, dependsOn, about, flags = '') {
  * @param {Readonly<Record<string, string | undefined>>} [env]
  * @returns {Record<string, Target>}
  */
-export function kernelTargets({ root, all, cells, dependsOn, inputs }, env = process.env) {
+export function kernelTargets({ root, all, cells, dependsOn: own, inputs }, env = process.env) {
+  const dependsOn = env['SONDE_GATHER'] ? [...own, ...EVERY_BUILD] : own;
   const words = (env['SONDE_CELLS'] ?? '').split(',').filter(Boolean);
   const lane = env['SONDE_LANE'] ?? '';
   const fast = chooseCells(cells, ['fast']);

@@ -61,8 +61,8 @@ async function main() {
   let run;
   const roots = projectRoots();
   clearTap(roots);
-  // Built first and apart: kernel tests of all projects then become ready at once, and Nx gives
-  // them to their executor as one batch, which boots each kernel once.
+  // Built first and apart, and gathered below: kernel tests of all projects then become ready at
+  // once, and Nx gives them to their executor as one batch, which boots each kernel once.
   await runTasks([
     {
       title: 'build',
@@ -81,7 +81,8 @@ async function main() {
       title,
       work: async note => {
         const next = 'see the log';
-        run = await runNx(args, { log: 'test', next, note, keepGoing: true });
+        const env = { SONDE_GATHER: '1' };
+        run = await runNx(args, { log: 'test', next, note, env, keepGoing: true });
         return `${run.done.length} targets passed, ${run.failed.length} failed`;
       },
     },

@@ -80,7 +80,7 @@ export default async function matrix(options, context) {
   const words = (options.cells ?? 'fast').split(',');
   const wide = words.some(word => word === 'full' || word === 'nightly');
   const builds = options.builds ?? (wide ? 'full' : 'fast');
-  const env = { SONDE_BUILDS: builds === 'full' ? 'full' : '' };
+  const env = { SONDE_BUILDS: builds === 'full' ? 'full' : '', SONDE_GATHER: '1' };
   console.log(`matrix: ${cells.join(', ')}; ${builds} builds of Go programs`);
   // Built first and apart: what is left then becomes ready at once, and so one batch.
   const some = options.probes === undefined ? [] : ['-p', options.probes];

@@ -37,7 +37,8 @@ const file = 'packages/probe-sample/src/schema.ts';
 /** The targets that one file makes, in an environment that is put back afterwards. */
 function targetsOf(path: string, env: Record<string, string> = {}): Record<string, Target> {
   const before = { ...process.env };
-  for (const name of ['SONDE_LANE', 'SONDE_CELLS']) Reflect.deleteProperty(process.env, name);
+  for (const name of ['SONDE_LANE', 'SONDE_CELLS', 'SONDE_GATHER'])
+    Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, env);
   try {
     const [[, { projects }] = ['', { projects: {} }]] = create([path], {}, { workspaceRoot });
@@ -102,6 +103,15 @@ t.test('lane and cells choose what runs, and leave the targets of cells as they 
     message: /no cell 4\.19; there are /,
   });
 });
+
+t.test(
+  'who runs all kernel tests has them wait for every build, and so become one batch',
+  async t => {
+    const dependsOn = targetsOf(file, { SONDE_GATHER: '1' })['test-host']?.dependsOn;
+    const every = ['build', 'bpf'].map(target => ({ projects: ['*'], target }));
+    t.strictSame(dependsOn, [...(targetsOf(file)['test-host']?.dependsOn ?? []), ...every]);
+  },
+);
 
 t.test('kernel tests make their project a row of the matrix, once', async t => {
   const files = ['a', 'b'].map(name => `tools/sample/src/${name}.kernel.test.ts`);
