@@ -19,6 +19,7 @@ export interface Opened {
 export interface OpenOptions {
   readonly attach: readonly string[];
   readonly maxOverhead: number | 'off';
+  readonly ringBytes?: number;
   readonly log: (line: string) => void;
 }
 
@@ -49,12 +50,13 @@ export async function openTraceSession(
   for (const requests of tries) {
     const left = all.filter(request => !requests.includes(request));
     try {
-      const { maxOverhead, log } = options;
+      const { maxOverhead, log, ringBytes } = options;
       const session = await startSession(target, {
         pid: target.info.pid,
         probes: requests,
         maxOverhead,
         log,
+        ...(ringBytes === undefined ? {} : { ringBytes }),
       });
       const missing = left.map(({ module: { ir } }) => ({
         name: ir.name,

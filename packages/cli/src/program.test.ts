@@ -9,7 +9,7 @@ import { LoadError, UnsupportedError, UsageError } from '@sonde/core';
 import { findProbes, pickProbe } from './discovery.js';
 import { writeDiagnosis } from './doctor-command.js';
 import { describeFailure } from './exit-codes.js';
-import { parseDuration, parseOverhead, parsePid } from './quantities.js';
+import { parseDuration, parseOverhead, parsePid, parseRingBytes } from './quantities.js';
 import { wantsColour } from './terminal.js';
 import { runSonde } from './testing/command-line.js';
 
@@ -144,6 +144,10 @@ t.test('durations, shares and pids as people write them', async t => {
   for (const bad of ['', '0', '0s', '-3s', '3x', 's']) t.throws(() => duration(bad), UsageError);
   t.same(['10%', '0.1', 'off'].map(parseOverhead), [0.1, 0.1, 'off']);
   for (const bad of ['', '0%', '101%', 'x']) t.throws(() => parseOverhead(bad), UsageError);
+  t.same(['4096', '16777216'].map(parseRingBytes), [4096, 16777216]);
+  for (const bad of ['', '2048', '5000', '8M', '4294967296', '-4096']) {
+    t.throws(() => parseRingBytes(bad), UsageError, bad);
+  }
   t.equal(parsePid('17'), 17);
   for (const bad of ['', '0', '-1', '1e3', '99999999999'])
     t.throws(() => parsePid(bad), UsageError);

@@ -10,7 +10,7 @@ import { describeFailure, EXIT } from './exit-codes.js';
 import { addFileCommands } from './file-commands.js';
 import { addSnapshotCommand } from './snapshot-command.js';
 import { listProbes } from './probes-command.js';
-import { parseDuration, parseOverhead, parsePid } from './quantities.js';
+import { parseDuration, parseOverhead, parsePid, parseRingBytes } from './quantities.js';
 import { run } from './run-command.js';
 import { paramOption } from './parameter-option.js';
 import type { Surround } from './terminal.js';
@@ -146,6 +146,7 @@ function overheadOption(): Option {
 type TraceFlags = Flags & {
   readonly json?: string;
   readonly rawStacks?: boolean;
+  readonly ringBytes?: string;
   readonly inlined?: boolean;
 };
 
@@ -168,6 +169,7 @@ function addTrace(
       new Option('--min-age <time>', 'memory younger than this accuses nobody').default('5s', '5s'),
     )
     .option('--raw-stacks', "show cgo's and the runtime's frames between C and Go too")
+    .option('--ring-bytes <n>', 'size of the ring of records, a power of two (default: 8 MiB)')
     .option('--inlined', 'show inlined C calls, where debug information is installed (slower)')
     .addOption(overheadOption())
     .addOption(attachOption())
@@ -185,6 +187,9 @@ function addTrace(
             minAgeNs: parseDuration(flags.minAge!, '--min-age'),
             maxOverhead: parseOverhead(flags.maxOverhead),
             attach: flags.attach ?? [],
+            ...(flags.ringBytes === undefined
+              ? {}
+              : { ringBytes: parseRingBytes(flags.ringBytes) }),
             ...(flags.json === undefined ? {} : { json: flags.json }),
             failOnLeak: flags.failOn === 'leak',
             rawStacks: flags.rawStacks === true,

@@ -43,6 +43,16 @@ export function parseOverhead(text: string): number | 'off' {
   });
 }
 
+/** The size of a ring of records. Throws UsageError for what the kernel would not take. */
+export function parseRingBytes(text: string): number {
+  const bytes = /^\d+$/.test(text) ? Number(text) : NaN;
+  // Powers of two have one bit; the kernel counts ring sizes in 32 of them.
+  if (bytes >= 4096 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes))) return bytes;
+  throw new UsageError(`read --ring-bytes: "${text}" is not a size of a ring`, {
+    hint: 'give a power of two from 4096 on, such as 16777216',
+  });
+}
+
 /** A process id. Throws UsageError for what is no positive whole number. */
 export function parsePid(text: string): number {
   if (/^\d+$/.test(text) && Number(text) > 0 && Number(text) <= 0x7fff_ffff) return Number(text);

@@ -28,6 +28,8 @@ export interface TraceOptions {
   readonly minAgeNs: number;
   readonly maxOverhead: number | 'off';
   readonly attach: readonly string[];
+  /** Size of the ring of records; the session's default where absent. */
+  readonly ringBytes?: number;
   /** File for the JSON; `-` is standard output, in place of the text. */
   readonly json?: string;
   readonly failOnLeak: boolean;
@@ -76,6 +78,7 @@ async function traceTarget(
 ): Promise<number> {
   const opened = await openTraceSession(target, probes, {
     attach: options.attach,
+    ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
     maxOverhead: options.maxOverhead,
     log: line => surround.err(`sonde: ${line}\n`),
   });
@@ -174,6 +177,7 @@ function assembleReport(
     residentPages: ranges => readResidentPages(target, ranges, pageBytes),
   });
   const cost = session.cost();
+  const unwinding = session.unwinding();
   const { pid, exe, goRelease, arch, buildId, cgo, stripped, pie, tableRung } = target.info;
   return buildReport({
     tracer: { version: VERSION, kernel: release() },
@@ -203,6 +207,7 @@ function assembleReport(
         point,
         reason,
       })),
+      ...(unwinding === undefined ? {} : { unwinding }),
     },
   });
 }

@@ -23,6 +23,7 @@ import {
   type ReportSample,
   type ReportStack,
   type ReportTarget,
+  type ReportUnwinding,
 } from './report.js';
 
 /** What a report is built from. Times of `brake` are nanoseconds since the trace began. */
@@ -46,6 +47,8 @@ export interface ReportInput {
       readonly point: string;
       readonly reason: string;
     }[];
+    /** Absent where no C code is unwound. */
+    readonly unwinding?: ReportUnwinding;
   };
 }
 
@@ -218,6 +221,7 @@ function reportCost(cost: ReportInput['cost']): ReportCost {
       point,
       reason,
     })),
+    unwinding: cost.unwinding ?? null,
   };
 }
 

@@ -131,6 +131,16 @@ export interface ReportProbe {
   readonly points: readonly ReportPoint[];
 }
 
+/** What it took to unwind C code: rules found, and stacks that were copied for want of one. */
+export interface ReportUnwinding {
+  readonly copies: number;
+  readonly rules: number;
+  /** Rules for which the kernel's table had no room: stacks through them are copied every time. */
+  readonly rulesLeftOut: number;
+  /** How often all rules were forgotten because code was unmapped. */
+  readonly forgotten: number;
+}
+
 /** What the tracing itself cost the target. */
 export interface ReportCost {
   readonly hits: number;
@@ -145,6 +155,8 @@ export interface ReportCost {
     readonly point: string;
     readonly reason: string;
   }[];
+  /** Null where no C code was unwound. */
+  readonly unwinding: ReportUnwinding | null;
 }
 
 /** Everything that one trace says, from the process to what tracing it cost. */

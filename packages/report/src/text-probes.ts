@@ -6,7 +6,7 @@ import {
   formatShare,
   type LossCounts,
 } from '@sonde/memory';
-import type { Report, ReportPoint, ReportProbe } from './report.js';
+import type { Report, ReportPoint, ReportProbe, ReportUnwinding } from './report.js';
 import type { Screen } from './screen.js';
 
 const LABEL = 14;
@@ -112,6 +112,10 @@ export function drawCost(screen: Screen, report: Report): void {
       (classes === '' ? '' : `; a hit costs: ${classes}`),
     LABEL,
   );
+  const { unwinding } = cost;
+  if (unwinding !== null && unwinding.copies + unwinding.rules > 0) {
+    screen.labelled('  unwinding', unwindingWords(unwinding), LABEL);
+  }
   const actions = new Map<string, string[]>();
   for (const it of cost.brake) {
     const key = `after ${formatDuration(it.atSeconds * 1e9)} \u0000 (${it.reason})`;
@@ -121,6 +125,17 @@ export function drawCost(screen: Screen, report: Report): void {
     screen.labelled('  brake', key.replace('\u0000', `took off ${points.join(', ')}`), LABEL);
   }
   screen.labelled('  losses', lossWords(report), LABEL);
+}
+
+/** How many stacks of C had to be copied, by how many rules the kernel walked all others. */
+function unwindingWords({ copies, rules, rulesLeftOut, forgotten }: ReportUnwinding): string {
+  const words = [
+    `${formatCount(copies)} C stacks copied out, the others walked in the kernel ` +
+      `by ${formatCount(rules)} rules`,
+  ];
+  if (rulesLeftOut > 0) words.push(`${formatCount(rulesLeftOut)} rules found no room`);
+  if (forgotten > 0) words.push(`code was unmapped ${formatCount(forgotten)} times`);
+  return words.join('; ');
 }
 
 /** Draws what a reader must know of the names in stacks; nothing where there is nothing to say. */

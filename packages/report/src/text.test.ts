@@ -61,6 +61,8 @@ t.test('the page of a leak, 80 columns', async t => {
     'COST',
     '  tracing     32 768 hits cost the target about 40 ms, 2.1 % of its CPU; a hit',
     '              costs: emulated 900 ns, kernel 400 ns',
+    '  unwinding   213 C stacks copied out, the others walked in the kernel by 1 700',
+    '              rules',
     '  losses      none',
     '',
     'NOT KNOWN',

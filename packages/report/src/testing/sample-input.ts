@@ -218,6 +218,7 @@ export function sampleInput(seen: Observation = sampleObservation()): ReportInpu
       shareOfTargetCpu: 0.021,
       perHitNs: { emulated: 900, kernel: 400 },
       brake: [],
+      unwinding: { copies: 213, rules: 1700, rulesLeftOut: 0, forgotten: 0 },
     },
   };
 }
