@@ -12,19 +12,47 @@ export interface RowWriter {
   row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string;
 }
 
-/** One JSON object a line: the probe, the event, then its columns by name. */
+/** What rows show of stacks; RunStacks is one. */
+export interface RowStacks {
+  canonical(id: bigint): bigint;
+  /** A few words for a cell. */
+  cell(id: bigint): string;
+  /** The whole stack the first time, nothing later. */
+  lines(id: bigint): string;
+  json(id: bigint): Readonly<Record<string, JsonValue>> | undefined;
+}
+
+/**
+ * One JSON object a line: the probe, the event, then its columns by name. Before the first event of
+ * a stack comes a line of event `stack`, with its id, all frames, and why some are missing.
+ */
 export class JsonLines implements RowWriter {
   readonly #probe: string;
+  readonly #stacks: RowStacks;
 
-  constructor(probe: string) {
+  constructor(probe: string, stacks: RowStacks) {
     this.#probe = probe;
+    this.#stacks = stacks;
   }
 
   row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string {
     const values: Record<string, JsonValue> = { probe: this.#probe, event: codec.name };
-    for (const column of codec.columns) values[column.name] = jsonCell(column, event[column.name]);
-    return `${JSON.stringify(values)}\n`;
+    let before = '';
+    for (const column of codec.columns) {
+      let value = event[column.name];
+      if (isStack(column, value)) {
+        const stack = this.#stacks.json(value);
+        if (stack !== undefined) before += `${JSON.stringify({ probe: this.#probe, ...stack })}\n`;
+        value = this.#stacks.canonical(value);
+      }
+      values[column.name] = jsonCell(column, value);
+    }
+    return `${before}${JSON.stringify(values)}\n`;
   }
+}
+
+function isStack(column: ColumnInfo, value: unknown): value is bigint {
+  return column.unit === 'stackId' && typeof value === 'bigint';
 }
 
 /** A bigint is a number where that is exact, but for ids and clocks, which are always text. */
@@ -38,20 +66,21 @@ function jsonCell(column: ColumnInfo, value: unknown): JsonValue {
 /** Rows after which a header is shown again when another event came between. */
 const HEADER_EVERY = 30;
 
-/** Aligned columns; each event has its own header, repeated when it was long ago. */
+/**
+ * Aligned columns; each event has its own header, repeated when it was long ago. Below the first
+ * row of a stack stand its frames.
+ */
 export class Table implements RowWriter {
   readonly #startNs: bigint;
-  readonly #nameOfStack: (id: bigint) => string;
+  readonly #stacks: RowStacks;
   readonly #headerAt = new Map<string, number>();
   #last = '';
   #rows = 0;
 
-  /**
-   * `startNs` is subtracted from clock columns; `nameOfStack` turns a stack id into a few words.
-   */
-  constructor(startNs: bigint, nameOfStack: (id: bigint) => string) {
+  /** `startNs` is subtracted from clock columns. */
+  constructor(startNs: bigint, stacks: RowStacks) {
     this.#startNs = startNs;
-    this.#nameOfStack = nameOfStack;
+    this.#stacks = stacks;
   }
 
   row(codec: EventCodec, event: Readonly<Record<string, unknown>>): string {
@@ -64,7 +93,11 @@ export class Table implements RowWriter {
       const text = this.#cell(column, event[column.name]);
       return isLeft(column) ? text.padEnd(widthOf(column)) : text.padStart(widthOf(column));
     });
-    return `${head}${`${codec.name.padEnd(8)}  ${cells.join('  ')}`.trimEnd()}\n`;
+    const frames = codec.columns.map(column => {
+      const value = event[column.name];
+      return isStack(column, value) ? this.#stacks.lines(value) : '';
+    });
+    return `${head}${`${codec.name.padEnd(8)}  ${cells.join('  ')}`.trimEnd()}\n${frames.join('')}`;
   }
 
   #header(codec: EventCodec): string {
@@ -80,7 +113,7 @@ export class Table implements RowWriter {
     if (column.unit === 'ktimeNs' && typeof value === 'bigint') {
       return value === 0n ? '-' : (Number(value - this.#startNs) / 1e9).toFixed(6);
     }
-    if (column.unit === 'stackId' && typeof value === 'bigint') return this.#nameOfStack(value);
+    if (isStack(column, value)) return this.#stacks.cell(value);
     if (column.unit === 'address' && typeof value === 'bigint') {
       return value === 0n ? '-' : `0x${value.toString(16)}`;
     }

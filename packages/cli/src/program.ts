@@ -249,6 +249,7 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
     .requiredOption('--pid <n>', 'the process to trace')
     .option('--duration <time>', 'how long (default: until it ends, or Ctrl-C)')
     .option('--json', 'one JSON object a line')
+    .option('--raw-stacks', "show cgo's and the runtime's frames between C and Go too")
     .addOption(overheadOption())
     .addOption(attachOption())
     .addOption(probeOption());
@@ -266,6 +267,7 @@ function runCommand(probe: FoundProbe, surround: Surround, set: (code: number) =
           durationNs: duration === undefined ? undefined : parseDuration(duration, '--duration'),
           json: flags.json === true,
           attach: flags.attach ?? [],
+          rawStacks: flags.rawStacks === true,
           maxOverhead: parseOverhead(flags.maxOverhead),
           params,
         },

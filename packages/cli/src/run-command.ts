@@ -5,12 +5,11 @@
  */
 import { startSession, UsageError, type Session } from '@sonde/core';
 import type { ProbeIr } from '@sonde/core/schema';
-import { StackSymbolizer } from '@sonde/core/stacks';
 import { openTarget, type Target } from '@sonde/core/target';
-import { isOwnCode, isPlumbing, ownerOf } from '@sonde/memory';
 import type { FoundProbe } from './discovery.js';
 import { JsonLines, Table, type RowWriter } from './event-table.js';
 import { EXIT } from './exit-codes.js';
+import { frameNamer, RunStacks } from './run-stacks.js';
 import type { Surround } from './terminal.js';
 
 /** What the command line said. */
@@ -18,6 +17,8 @@ export interface RunOptions {
   readonly pid: number;
   readonly durationNs: number | undefined;
   readonly json: boolean;
+  /** Show cgo's and the runtime's own frames in stacks too. */
+  readonly rawStacks?: boolean;
   readonly attach: readonly string[];
   readonly maxOverhead: number | 'off';
   readonly params: Readonly<Record<string, number>>;
@@ -65,9 +66,13 @@ async function stream(
   surround: Surround,
 ): Promise<number> {
   const { ir, events } = probe.module;
+  const stacks = new RunStacks(session, frameNamer(session.process), {
+    width: surround.width,
+    raw: options.rawStacks === true,
+  });
   const writer: RowWriter = options.json
-    ? new JsonLines(ir.name)
-    : new Table(options.startNs, stackNamer(session));
+    ? new JsonLines(ir.name, stacks)
+    : new Table(options.startNs, stacks);
   let count = 0;
   let pending = '';
   const flush = () => {
@@ -95,30 +100,6 @@ async function stream(
     throw new Error(`run ${ir.name}: the session ended`, { cause: end.error });
   surround.err(summary(session, ir, count, end.reason === 'target-exited'));
   return EXIT.done;
-}
-
-/** `leak_node < main.handle`: the innermost frame, and the first of the program's own Go code. */
-function stackNamer(session: Session<Target>): (id: bigint) => string {
-  const symbolizer = new StackSymbolizer(session.process);
-  const names = new Map<bigint, string>();
-  return id => {
-    const known = names.get(id);
-    if (known !== undefined) return known;
-    const frames = symbolizer.symbolize(session.stack(id));
-    const inner = frames.find(frame => !isPlumbing(frame.function)) ?? frames[0];
-    const owner = frames.find(isOwnCode) ?? ownerOf(frames);
-    const outer = owner === undefined || owner === inner ? '' : ` < ${shortName(owner.function)}`;
-    const name = inner === undefined ? '-' : `${shortName(inner.function)}${outer}`;
-    names.set(id, name);
-    return name;
-  };
-}
-
-/** A Go function without the path of its package; the type arguments of a generic one stay. */
-function shortName(name: string): string {
-  const end = name.search(/[[(<]/);
-  const path = end < 0 ? name : name.slice(0, end);
-  return name.slice(path.lastIndexOf('/') + 1);
 }
 
 function summary(session: Session<Target>, ir: ProbeIr, count: number, exited: boolean): string {

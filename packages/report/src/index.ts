@@ -16,3 +16,4 @@ export type {
 } from './report.js';
 export { keepEnd, padEnd, padStart, Screen, type ScreenOptions } from './screen.js';
 export { writeText } from './text.js';
+export { foldGlue } from './text-suspect.js';

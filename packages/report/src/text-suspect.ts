@@ -111,8 +111,10 @@ function touchWords(it: ReportStack): string {
  * Without the frames that cgo and the runtime put between C and Go, which nobody wrote; those of a
  * stack that holds nothing else stay.
  */
-function foldGlue(frames: readonly ReportFrame[]): readonly ReportFrame[] {
-  const crossing = /^(_cgo_|x_cgo_|runtime\.(cgocall|asmcgocall|systemstack)|.*\._Cfunc_)/;
+export function foldGlue<Frame extends Pick<ReportFrame, 'function'>>(
+  frames: readonly Frame[],
+): readonly Frame[] {
+  const crossing = /^(_cgo_|x_cgo_|runtime\.(cgocall|asmcgocall|systemstack)|.*\._(Cfunc|cgo)_)/;
   const written = frames.filter(frame => !crossing.test(frame.function));
   return written.length === 0 ? frames : written;
 }
