@@ -1,7 +1,7 @@
 /** Cells of the table: what people read of a time, an error and an address that is not there. */
 import type { EventCodec } from '@sonde/core/decode';
 import t from 'tap';
-import { JsonLines, shownSpan, Table } from './event-table.js';
+import { JsonLines, type RowStacks, shownSpan, Table } from './event-table.js';
 
 const CODEC: EventCodec = {
   index: 0,
@@ -18,6 +18,14 @@ const CODEC: EventCodec = {
   ],
 };
 
+/** No event here has a stack. */
+const NO_STACKS: RowStacks = {
+  canonical: id => id,
+  cell: () => '',
+  lines: () => '',
+  json: () => undefined,
+};
+
 t.test('a span has the unit in which it is read', async t => {
   t.strictSame([0, 312, 18_400, 20_068_352, 1_234_000_000].map(shownSpan), [
     '0 ns',
@@ -29,7 +37,7 @@ t.test('a span has the unit in which it is read', async t => {
 });
 
 t.test('errors have names, and an address that is 0 is none; JSON keeps the numbers', async t => {
-  const table = new Table(0n, () => '');
+  const table = new Table(0n, NO_STACKS);
   const event = {
     ktimeNs: 3_000_000_000n,
     sinceNs: 2_979_931_648n,
@@ -43,7 +51,7 @@ t.test('errors have names, and an address that is 0 is none; JSON keeps the numb
   t.match(text[1], /^wait +3\.000000 +2\.979932 +20\.07 ms +ENOMEM +- +0x1000$/);
   t.match(table.row(CODEC, { ...event, error: 0 }), /20\.07 ms +- +- +0x1000/);
   t.match(table.row(CODEC, { ...event, error: -5000 }), / -5000 /);
-  t.same(JSON.parse(new JsonLines('offcpu').row(CODEC, event)), {
+  t.same(JSON.parse(new JsonLines('offcpu', NO_STACKS).row(CODEC, event)), {
     probe: 'offcpu',
     event: 'wait',
     ktimeNs: '3000000000',
