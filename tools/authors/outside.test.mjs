@@ -4,47 +4,25 @@
  * would get wrong: the folder lies in the system's temporary one, so that nothing of the
  * repository's node_modules can be found from it; only third-party packages come from the registry.
  */
-import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { CELL, ROOT, areCalls, eventsOf, passes, run } from './author.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDERS = [
   ...['symbols', 'core', 'memory', 'report', 'cli'].map(name => `packages/${name}`),
   ...['tools/codegen', 'tools/toolchain', 'vm-tests'],
 ];
-/** One guest of this machine's architecture, which every run of the matrix has an image of. */
-const CELL = `6.12-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
 /** An author at work, who does not want to wait for a guest. */
 const HOST_ONLY = process.env['SONDE_LANE'] === 'host';
-const ARCH = process.arch === 'arm64' ? 'arm64' : 'x86_64';
 
 t.setTimeout(0);
 
 const folder = mkdtempSync(join(tmpdir(), 'sonde-author-'));
 const probe = join(folder, 'my-probe');
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-
-/**
- * @param {string} cwd
- * @param {string} command
- * @param {...string} args
- * @returns {{ code: number | null, command: string, out: string, all: string }} `all`: to explain
- */
-function run(cwd, command, ...args) {
-  /** @type {NodeJS.ProcessEnv} */
-  const env = { ...process.env, NO_COLOR: '1', SONDE_CELLS: CELL };
-  // What npm tells the scripts of this repository is not for those of the author.
-  for (const name of Object.keys(env))
-    if (/^npm_(?!config_)|^NX_|^TAP/i.test(name)) delete env[name];
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
-  const words = `${command} ${args.join(' ')}`;
-  return { code: status, command: words, out: stdout, all: `${words}\n${stdout}${stderr}` };
-}
 
 /** @param {string} path @returns {any} */
 const readJson = path => JSON.parse(readFileSync(path, 'utf8'));
@@ -70,11 +48,6 @@ function importedPackages(text) {
     const bare = name.startsWith('@') ? `${first}/${second}` : first;
     return name.startsWith('node:') || builtinModules.includes(bare) ? [] : [bare];
   });
-}
-
-/** A command that has to succeed, with all that it said where it did not. */
-function passes(/** @type {import('tap').Test} */ t, /** @type {ReturnType<typeof run>} */ result) {
-  t.equal(result.code, 0, result.code === 0 ? result.command : result.all);
 }
 
 t.test('every package holds what it names, and nothing of this machine', async t => {
@@ -172,24 +145,6 @@ t.test('its compatibility report says what was seen', { skip: noCell }, async t 
   t.match(readFileSync(join(probe, 'out/report/compatibility.html'), 'utf8'), /my-probe/);
 });
 
-/** What `sonde run` prints of the workload `touch` on this machine. @returns {Promise<string>} */
-async function runHere() {
-  const workloads = join(folder, 'node_modules/@sonde/vm-tests/dist/workloads', ARCH);
-  const touch = spawn(join(workloads, 'touch'), { stdio: ['pipe', 'ignore', 'inherit'] });
-  const timer = setInterval(() => touch.stdin.write('kernel 1\n'), 50);
-  try {
-    const args = ['run', 'my-probe', '--pid', `${touch.pid}`, '--duration', '2s', '--json'];
-    const sonde = spawn('npx', ['--no-install', 'sonde', ...args], { cwd: probe });
-    let out = '';
-    sonde.stdout.on('data', chunk => (out += chunk));
-    await new Promise(resolve => sonde.once('close', resolve));
-    return out;
-  } finally {
-    clearInterval(timer);
-    touch.stdin.end();
-  }
-}
-
 t.test('sonde finds it, shows its parameters and its events', async t => {
   const listed = run(probe, 'npx', '--no-install', 'sonde', 'probes');
   t.match(listed.out, /^my-probe +system calls of the target$/m);
@@ -197,15 +152,10 @@ t.test('sonde finds it, shows its parameters and its events', async t => {
   t.match(help.out, /--first-number <n> +calls below this number are not reported/);
   const doctor = run(probe, 'npx', '--no-install', 'sonde', 'doctor', '--json');
   const guest = ['job', '--cell', CELL, 'run', 'my-probe', '--duration', '2s', '--json'];
+  const workloads = join(folder, 'node_modules/@sonde/vm-tests/dist/workloads');
+  const sonde = /** @type {const} */ (['npx', '--no-install', 'sonde', 'run', 'my-probe']);
   const out = JSON.parse(doctor.out).host.works
-    ? await runHere()
+    ? await eventsOf(probe, workloads, sonde)
     : run(probe, 'npx', '--no-install', 'sonde-vm', ...guest).out;
-  const events = out
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line));
-  t.ok(events.length > 0, `${events.length} events`);
-  for (const { event, number, tid } of events) {
-    if (event !== 'call' || !Number.isInteger(number) || !(tid > 0)) t.fail(`an event of ${event}`);
-  }
+  areCalls(t, out);
 });

@@ -7,7 +7,8 @@ import type { Surround } from './terminal.js';
 
 /**
  * Lists probes as text, or as JSON: name, package, modes, events with their fields, parameters,
- * attach points. With a name only that probe, and its whole page. Throws UsageError where it is not there.
+ * attach points. With a name only that probe, and its whole page; throws UsageError where there is
+ * none of that name.
  */
 export async function listProbes(
   search: SearchOptions,

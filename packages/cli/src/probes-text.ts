@@ -2,6 +2,7 @@
 import type { FoundProbe } from './discovery.js';
 import { wrapLines } from './wrapped.js';
 
+/** The column of what is said, unless a probe's name is longer. */
 const INDENT = 14;
 
 /** One paragraph per probe; ends with a newline. */
@@ -9,7 +10,8 @@ export function writeText(probes: readonly FoundProbe[], width: number): string 
   if (probes.length === 0) {
     return 'no probe was found; give one with --probe PATH, or install a package that has one\n';
   }
-  const room = Math.max(40, Math.min(width, 110) - INDENT);
+  const indent = Math.max(INDENT, ...probes.map(probe => probe.module.ir.name.length + 2));
+  const room = Math.max(40, Math.min(width, 110) - indent);
   const lines: string[] = [];
   for (const {
     package: from,
@@ -17,7 +19,7 @@ export function writeText(probes: readonly FoundProbe[], width: number): string 
   } of probes) {
     const label = (name: string, text: string) =>
       wrapLines(text, room).forEach((part, index) =>
-        lines.push((index === 0 ? name : '').padEnd(INDENT) + part),
+        lines.push((index === 0 ? name : '').padEnd(indent) + part),
       );
     label(ir.name, ir.about);
     label('  events', ir.events.map(event => event.name).join(', '));
