@@ -74,6 +74,8 @@ export interface Matrix {
   };
   /** What a machine that is entered by SSH has besides. */
   readonly machine: { readonly packages: readonly string[] };
+  /** Where the jobs of a CI service run. */
+  readonly ci: { readonly suite: string };
   readonly architectures: readonly Architecture[];
   readonly kernels: readonly Kernel[];
   /** Go release lines, `1.15` first. */

@@ -22,6 +22,7 @@ import type { AttachIr, ProbeIr } from '@sonde/core/schema';
 import { oneLine, writeEvidence } from './evidence.js';
 import { releaseList } from './releases.js';
 import { startTruth } from './truth.js';
+import { loadUnattached } from './unattached.js';
 
 /** What a survey needs of tap. */
 export interface SurveyHost {
@@ -90,6 +91,8 @@ class Survey {
   readonly #compiled: ReadonlySet<string>;
   /** Programs that the verifier refused; they are left out of later rounds. */
   readonly #refused = new Set<string>();
+  /** Programs that were loaded, by mode. */
+  readonly #known = new Set<string>();
   readonly #pid: number;
   recorded = 0;
 
@@ -143,10 +146,30 @@ class Survey {
     }
   }
 
+  /** Loads what no round could load, because the target has no place for it. */
+  async rest(mode: Mode): Promise<void> {
+    const { ir } = this.#module;
+    const names = ir.attach.flatMap(point => point.oneOf.map(way => way.program));
+    const left = names.filter(
+      name =>
+        this.#compiled.has(name) && !this.#refused.has(name) && !this.#known.has(`${mode} ${name}`),
+    );
+    if (left.length === 0) return;
+    const answer = await loadUnattached(this.#module, new Set(left), switches(ir), mode).catch(
+      // What this kernel cannot load at all, such as fentry before BTF, its way to attach has said.
+      (error: unknown) => (error instanceof LoadError ? undefined : Promise.reject(error)),
+    );
+    for (const program of answer?.verified ?? []) this.#loaded(program, mode);
+    for (const error of answer?.refused.values() ?? []) {
+      if (isVerdict(error)) this.#wasRefused(error, mode);
+    }
+  }
+
   #loaded(program: NonNullable<Session['probes'][number]['programs']>[number], mode: Mode): void {
     const { name, ...counts } = program;
     const probe = this.#module.ir.name;
     const state = { program: name, mode, compiled: true, loaded: true };
+    this.#known.add(`${mode} ${name}`);
     writeEvidence({ kind: 'program', probe, ...state, ...counts });
     this.recorded++;
   }
@@ -219,6 +242,7 @@ export function surveyProbe(t: SurveyHost, module: ProbeModule): void {
     const rounds = Math.max(...module.ir.attach.map(point => point.oneOf.length));
     for (const mode of module.ir.modes) {
       for (let round = 0; round < rounds; round++) await survey.round(round, mode);
+      await survey.rest(mode);
     }
     test.ok(survey.recorded > 0, `${survey.recorded} findings`);
   });

@@ -1,11 +1,17 @@
 /** From evidence to verdicts: what is red, what is not, what makes a record stale. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { readEvidence } from '../kit/evidence.js';
 import { allCells, packageRoot, readMatrix } from '../matrix.js';
 import { budgetRows, budgetTable } from './budget.js';
-import { compatibilityText, foldMatrix, redOf, staleVerdicts } from './compatibility.js';
+import {
+  compatibilityText,
+  foldMatrix,
+  redOf,
+  staleVerdicts,
+  type Compatibility,
+} from './compatibility.js';
 import { uncovered, type ProbeShape } from './coverage.js';
 import { exampleCell } from './example.js';
 import { compatibilityHtml } from './html.js';
@@ -60,6 +66,16 @@ t.test('the report fits its schema, which refuses a red entry without its reason
     ),
   ) as (typeof cell.alternatives)[number];
   t.notOk(validate(foldMatrix(matrix, [{ ...cell, alternatives: [without] }], undefined)));
+});
+
+t.test('the committed record fits the schema, and prints the page beside it', async t => {
+  const path = `${packageRoot}../docs/compatibility.json`;
+  // Where nothing is recorded, `report --check` says so and fails.
+  if (!existsSync(path)) return void t.same(uncovered(matrix, [], undefined).length, 1);
+  const record = JSON.parse(readFileSync(path, 'utf8')) as Compatibility;
+  t.ok(validate(record), JSON.stringify(validate.errors));
+  const beside = readFileSync(path.replace(/json$/, 'md'), 'utf8');
+  t.equal(compatibilityMarkdown(record), beside);
 });
 
 t.test('a record is stale by another verdict, not by another date or count', async t => {
@@ -151,6 +167,11 @@ t.test('a record covers every cell, way and release, whatever ran', async t => {
   const [first = '', ...others] = allCells(matrix).map(cell => cell.name);
   t.same(uncovered(matrix, SHAPES, completeRecord(others)), [`example: not recorded in ${first}`]);
   t.same(uncovered(matrix, SHAPES, undefined), ['nothing is recorded']);
+  const [result] = completeRecord([first]).probes[0]?.cells ?? [];
+  if (result === undefined) throw new Error('fold example: there is no result');
+  const failed = { ...result, ok: false, reasons: ['it was killed'] };
+  const red = foldMatrix(matrix, [failed], completeRecord());
+  t.same(uncovered(matrix, SHAPES, red), [`recorded as red: example in ${first}: it was killed`]);
 });
 
 t.test('a new kernel, probe, way or release makes the record incomplete', async t => {

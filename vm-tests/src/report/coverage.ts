@@ -8,7 +8,7 @@
 import type { ProbeIr } from '@sonde/core/schema';
 import { allCells, type Matrix } from '../matrix.js';
 import type { CellResult } from './cell-result.js';
-import type { Compatibility } from './compatibility.js';
+import { redOf, type Compatibility } from './compatibility.js';
 
 /** What a probe's schema says of attaching, as far as the record has to have it. */
 export type ProbeShape = Pick<ProbeIr, 'name' | 'attach'>;
@@ -70,6 +70,8 @@ export function uncovered(
     }
     lines.push(...results.flatMap(each => differences(shape, each)));
     lines.push(...releasesMissing(matrix, results));
+    // A cell that does not run with every change must not stay red unseen.
+    lines.push(...redOf(results).map(red => `recorded as red: ${red}`));
   }
   return lines;
 }

@@ -17,7 +17,9 @@ const HEAD = `\
 
 /** An old suite leaves the mirrors one day; a variable then says where it went. */
 function mirrors(matrix: Matrix): Record<string, string> {
-  const suites = [...new Set([...matrix.kernels.map(k => k.suite), matrix.userland.suite])];
+  const suites = [
+    ...new Set([...matrix.kernels.map(k => k.suite), matrix.userland.suite, matrix.ci.suite]),
+  ];
   const names = suites.map(s => `SONDE_DEBIAN_MIRROR_${s.toUpperCase().replace(/\W/g, '_')}`);
   return Object.fromEntries(names.map(name => [name, `\${{ vars.${name} }}`]));
 }

@@ -144,7 +144,7 @@ function job(
     ...(condition !== undefined && { if: condition }),
     'runs-on': architecture,
     'timeout-minutes': minutes,
-    container: { image: `debian:${matrix.userland.suite}`, options: '--privileged' },
+    container: { image: `debian:${matrix.ci.suite}`, options: '--privileged' },
     ...(strategy !== undefined && { strategy }),
     steps,
   };
