@@ -116,9 +116,9 @@ t.test('the tests that the page on testing shows pass, on a kernel where this on
   t.strictSame(files, ['src/syscalls.test.ts', 'src/syscalls.kernel.test.ts']);
   run('npx', ['tsc', '--build', join(folder, 'tsconfig.lib.json')]);
   t.match(run('node', [join(folder, 'dist/syscalls.test.js')]), /^# \{ total: 3, pass: 3 \}$/m);
-  if (!HOST) return t.end(t.comment('the kernel test was type-checked only: no host lane here'));
-  t.match(run('node', [join(folder, 'dist/syscalls.kernel.test.js')]), /^# compared 2$/m);
-  return t.end();
+  if (!HOST) t.comment('the kernel test was type-checked only: no host lane here');
+  else t.match(run('node', [join(folder, 'dist/syscalls.kernel.test.js')]), /^# compared 2$/m);
+  t.end();
 });
 
 t.test('the commands of the page on reading programs work as it says', async t => {
