@@ -59,6 +59,8 @@ async function makeSuite(rounds = 1): Promise<void> {
   const asProbe = { ...manifest, sonde: { probe: './dist/probe.js' } };
   writeFileSync(join(SUITE, 'package.json'), `${JSON.stringify(asProbe, null, 2)}\n`);
   cpSync(join(PROJECT, 'dist'), join(SUITE, 'dist'), { recursive: true });
+  // Both, because a compiled test without its source is taken for one that was removed.
+  copyFileSync(join(SUITE, 'src/faults.kernel.ts'), join(SUITE, 'src/faults.kernel.test.ts'));
   copyFileSync(join(SUITE, 'dist/faults.kernel.js'), join(SUITE, 'dist/faults.kernel.test.js'));
   rmSync(join(SUITE, 'dist/bpf'), { recursive: true, force: true });
   const compiled = await node('tools/codegen/dist/main.js', 'bpf', SUITE);
