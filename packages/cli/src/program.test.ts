@@ -72,7 +72,7 @@ t.test('probes are found by their package.json, and listed as text and JSON', as
   };
   t.same(
     probes.map(probe => probe.name),
-    ['cgo-malloc', 'mallocgc', 'offcpu', 'pagefault'],
+    ['cgo-malloc', 'mallocgc', 'mmap', 'offcpu', 'pagefault'],
   );
   t.ok(probes.every(probe => probe.attach.length > 0));
 });
