@@ -20,7 +20,10 @@ interface Report {
     readonly frames: readonly { readonly function: string }[];
   }[];
   readonly verdict: { readonly sentence: string; readonly caveats: readonly string[] };
-  readonly cost: { readonly unwinding: { readonly copies: number; readonly rules: number } | null };
+  readonly cost: {
+    readonly hits: number;
+    readonly unwinding: { readonly copies: number; readonly rules: number } | null;
+  };
   readonly losses: { readonly total: Readonly<Record<string, number>> };
 }
 
@@ -76,7 +79,9 @@ t.test('a ring as it is by default: nothing is lost, the copies are few and told
   const [report, text] = await traceLeak('whole-ring', []);
   test.equal(report.losses.total['stackLost'], 0);
   const { copies = 0, rules = 0 } = report.cost.unwinding ?? {};
-  test.ok(copies > 0 && copies < 2000, `${copies} copies`);
+  // How long the burst is depends on the reader, which is a hundred times slower when emulated.
+  const { hits } = report.cost;
+  test.ok(copies > 0 && copies < hits / 2, `${copies} copies, ${hits} hits`);
   test.ok(rules > 0);
   test.match(joined(text), /unwinding [\d ]+ C stacks copied out, the others walked in the kernel/);
   test.notMatch(report.verdict.caveats.join(' '), /stacks? (was|were) lost/);
