@@ -118,7 +118,8 @@ function claimLeak(input: VerdictInput, first: StackFinding): Claim {
   const caller = callerOf(first.frames);
   const own = ownCodeOf(first.frames);
   const behalf = own === undefined ? '' : ` for ${own.function}`;
-  const who = `${caller}${owner === undefined ? '' : `, called from Go ${owner.function}${behalf},`}`;
+  const from = owner === undefined ? '' : `, called from Go ${owner.function}${behalf},`;
+  const who = `${caller}${from}`;
   const window = formatDuration(Math.min(input.cCredit.endNs, input.seen.durationNs));
   const verb = losesTrust(input.cCredit) ? 'probably leaks' : 'leaks';
   const others =
@@ -130,8 +131,8 @@ function claimLeak(input: VerdictInput, first: StackFinding): Claim {
     `C memory ${verb} at ${formatRate(first.bytesPerSecond)}: ${who} holds ` +
     `${formatBytes(first.bytes)} that it allocated within ${window} and did not free${others}.`;
   const origin = placeOf(first.frames.find(frame => frame.kind === 'c'));
-  const from = own ?? owner;
-  const path = from === undefined ? '' : `, on the path from ${from.function}${placeOf(from)}`;
+  const start = own ?? owner;
+  const path = start === undefined ? '' : `, on the path from ${start.function}${placeOf(start)}`;
   const next = `Look for the missing free of what ${caller}${origin} allocates${path}.`;
   return { class: 'c-leak', sentence, next, where: 'c-heap' };
 }

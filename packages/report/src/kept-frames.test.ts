@@ -1,4 +1,6 @@
-/** A long stack keeps what a person looks for: who allocates, the door to C, whose code, the start. */
+/**
+ * A long stack keeps what a person looks for: who allocates, the door to C, whose code, the start.
+ */
 import t from 'tap';
 import { keptFrames } from './kept-frames.js';
 import type { ReportFrame } from './report.js';
