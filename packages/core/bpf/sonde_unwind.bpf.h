@@ -303,19 +303,12 @@ static __always_inline void sonde_start_walk(struct sonde_walk *walk,
 #endif
 }
 
-/*
- * The id of the whole stack of C code at a place. Returns 0, counted as a lost stack, where it can
- * be neither walked nor sent; the caller then falls back to what it knows.
- */
-static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
+/* One attempt; 0 where the stack can be neither walked nor sent, or the memory was taken away. */
+static __always_inline __u64 sonde_try_whole_stack(struct sonde_walk *walk,
+						   const struct sonde_place *place, __u64 owner)
 {
-	__u64 owner = bpf_get_current_pid_tgid(), id;
-	struct sonde_walk *walk;
-	__u32 zero = 0;
+	__u64 id;
 
-	walk = bpf_map_lookup_elem(&sonde_walks, &zero);
-	if (!walk)
-		return 0;
 	walk->owner = owner;
 	if (!sonde_copy_stack(walk, place->regs->sp, place->hi)) {
 		sonde_loss(SONDE_LOSS_READ_FAILED);
@@ -326,14 +319,43 @@ static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 	if (!place->entry)
 		sonde_restore_returns();
 	id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
+	if (walk->owner != owner)
+		return 0;
 	if (walk->missing) {
 		id = sonde_send_copy(walk, place);
-		if (id && walk->owner == owner)
+		return walk->owner == owner ? id : 0;
+	}
+	if (bpf_map_lookup_elem(&sonde_stacks, &id) ||
+	    sonde_store_walk(walk, id, place->go_stack, owner))
+		return id;
+	return 0;
+}
+
+/* Attempts at one stack: another thread may take the memory away again. */
+#define SONDE_WALK_TRIES 3
+
+/*
+ * The id of the whole stack of C code at a place. Returns 0, counted as a lost stack, where there
+ * is none to be had; the caller then falls back to what it knows. Kernels that preempt programs of
+ * user probes let a thread of the same CPU in between, and only then is there another attempt.
+ */
+static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
+{
+	__u64 owner = bpf_get_current_pid_tgid(), id;
+	struct sonde_walk *walk;
+	int i, tries = place->entry ? SONDE_WALK_TRIES : 1;
+	__u32 zero = 0;
+
+	walk = bpf_map_lookup_elem(&sonde_walks, &zero);
+	if (!walk)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < tries; i++) {
+		id = sonde_try_whole_stack(walk, place, owner);
+		if (id)
 			return id;
-	} else if (walk->owner == owner) {
-		if (bpf_map_lookup_elem(&sonde_stacks, &id) ||
-		    sonde_store_walk(walk, id, place->go_stack, owner))
-			return id;
+		if (walk->owner == owner)
+			break;
 	}
 	sonde_loss(SONDE_LOSS_STACK_LOST);
 	return 0;
