@@ -6,13 +6,28 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
 /**
  * @typedef {{ cells?: string, shard?: string, builds?: 'fast' | 'full', probes?: string }} Options
+ * @typedef {Omit<Options, 'cells'> & { cells?: string | number, __unparsed__?: string[] }} Given
  */
 
 /** What Nx sets for the task that this is, and an Nx of its own must not take over. */
 const OF_THIS_TASK = /^NX_(?:TASK_|CLI_SET|INVOKED_BY|FORKED|LOAD_DOT|STREAM_OUTPUT|PREFIX)/;
+
+/**
+ * The options as they were written: Nx reads the kernel `5.10` as a number, which is 5.1.
+ *
+ * @param {Given} given
+ * @returns {Options}
+ */
+function asWritten({ __unparsed__: args = [], cells, ...others }) {
+  const options = /** @type {const} */ ({ cells: { type: 'string' } });
+  const { values } = parseArgs({ args, options, strict: false });
+  const words = values.cells ?? cells;
+  return words === undefined ? others : { ...others, cells: String(words) };
+}
 
 /**
  * The cells in words, as the matrix's own program gives them.
@@ -59,11 +74,12 @@ function runNx(root, args, more) {
 /**
  * Runs every project's kernel tests in the chosen cells; one that fails does not stop the others.
  *
- * @param {Options} options
+ * @param {Given} given
  * @param {import('@nx/devkit').ExecutorContext} context
  * @returns {Promise<{ success: boolean }>}
  */
-export default async function matrix(options, context) {
+export default async function matrix(given, context) {
+  const options = asWritten(given);
   const { root } = context;
   /** @type {string[]} */
   let cells;
