@@ -163,8 +163,8 @@ static __always_inline void sonde_slow_down(void)
 	}
 }
 
-/* The most copies that one CPU sends in one window of time. */
-#define SONDE_COPIES_MAX 4096
+/* The most copies that one CPU sends in one window of time: more than user space can unwind. */
+#define SONDE_COPIES_MAX 16384
 #define SONDE_COPIES_WINDOW_NS 100000000ULL
 
 /*

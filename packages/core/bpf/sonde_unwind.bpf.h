@@ -303,17 +303,12 @@ static __always_inline void sonde_start_walk(struct sonde_walk *walk,
 #endif
 }
 
-/* One attempt; 0 where the stack can be neither walked nor sent, or the memory was taken away. */
-static __always_inline __u64 sonde_try_whole_stack(struct sonde_walk *walk,
-						   const struct sonde_place *place, __u64 owner)
+/* Walks the copy; 0 where it can be neither walked nor sent, or the memory was taken away. */
+static __always_inline __u64 sonde_walk_copy(struct sonde_walk *walk,
+					     const struct sonde_place *place, __u64 owner)
 {
 	__u64 id;
 
-	walk->owner = owner;
-	if (!sonde_copy_stack(walk, place->regs->sp, place->hi)) {
-		sonde_loss(SONDE_LOSS_READ_FAILED);
-		return 0;
-	}
 	sonde_start_walk(walk, place);
 	/* A kernel event may come inside a function whose return is probed. */
 	if (!place->entry)
@@ -335,8 +330,8 @@ static __always_inline __u64 sonde_try_whole_stack(struct sonde_walk *walk,
 #define SONDE_WALK_TRIES 3
 
 /*
- * The id of the whole stack of C code at a place. Returns 0, counted as a lost stack, where there
- * is none to be had; the caller then falls back to what it knows. Kernels that preempt programs of
+ * The id of the whole stack of C code at a place. Returns 0, counted as a failed read or as a lost
+ * stack, where there is none to be had; the caller then falls back to what it knows. Kernels that preempt programs of
  * user probes let a thread of the same CPU in between, and only then is there another attempt.
  */
 static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
@@ -351,7 +346,12 @@ static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 		return 0;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < tries; i++) {
-		id = sonde_try_whole_stack(walk, place, owner);
+		walk->owner = owner;
+		if (!sonde_copy_stack(walk, place->regs->sp, place->hi)) {
+			sonde_loss(SONDE_LOSS_READ_FAILED);
+			return 0;
+		}
+		id = sonde_walk_copy(walk, place, owner);
 		if (id)
 			return id;
 		if (walk->owner == owner)
