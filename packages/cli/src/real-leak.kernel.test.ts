@@ -8,7 +8,7 @@
 import { basename } from 'node:path';
 import t, { type Test } from 'tap';
 import { cellInfo, reportCompared, startWorkload } from '@sonde/vm-tests/kit';
-import { traceLeak, type Frame } from './testing/traced-program.js';
+import { LASTING_SECONDS, traceLeak, type Frame } from './testing/traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
@@ -53,7 +53,7 @@ for (const program of programs) {
     test.teardown(() => workload.stop());
     await workload.next();
     workload.send(`leak ${RATE}`);
-    const { report } = await traceLeak(program, workload);
+    const { report } = await traceLeak(program, workload, LASTING_SECONDS);
     const [first] = report.suspects;
     test.equal(first?.class, 'c-leak');
     test.equal(first?.truncated ?? null, null);
