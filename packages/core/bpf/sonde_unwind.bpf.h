@@ -331,8 +331,9 @@ static __always_inline __u64 sonde_walk_copy(struct sonde_walk *walk,
 
 /*
  * The id of the whole stack of C code at a place. Returns 0, counted as a failed read or as a lost
- * stack, where there is none to be had; the caller then falls back to what it knows. Kernels that preempt programs of
- * user probes let a thread of the same CPU in between, and only then is there another attempt.
+ * stack, where there is none to be had; the caller then falls back to what it knows. Kernels that
+ * preempt programs of user probes let a thread of the same CPU in between, and only then is there
+ * another attempt.
  */
 static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 {
