@@ -23,6 +23,9 @@ t.test('each save has its verdict', async t => {
   rmSync(ROOT, { recursive: true, force: true });
   mkdirSync(ROOT, { recursive: true });
   writeFileSync(join(ROOT, 'nx.json'), '{}\n');
+  // By this file a repository of probes is told from anybody's folder.
+  mkdirSync(join(ROOT, 'packages/core/bpf'), { recursive: true });
+  writeFileSync(join(ROOT, 'packages/core/bpf/sonde.bpf.h'), '');
   t.teardown(() => rmSync(ROOT, { recursive: true, force: true }));
   writeGenerated(await newProbe(ROOT, 'watched'));
   const right = readFileSync(SOURCE, 'utf8');
@@ -38,7 +41,7 @@ t.test('each save has its verdict', async t => {
     try {
       const first = await save(right);
       t.match(first.verdict, { ok: true, step: 'run', counts: /^\d+ passed, 0 failed/ });
-      t.equal(first.written.length, 3, 'the generated files are written');
+      t.equal(first.written.length, 4, 'the generated files are written');
       t.type(first.times.generate, 'number');
 
       const unchecked = right.replace(/\tif \(!event\)\n\t\treturn 0;\n/, '');
