@@ -17,6 +17,11 @@ import { placesOf, WalkJudge } from './testing/walks.js';
 /** gdb unwinds every seventh of some twenty thousand allocations. */
 const EVERY = 7;
 const COMMAND = 'take 1';
+/**
+ * A signal that arrives while gdb steps off its breakpoint brings the program back to it, and gdb
+ * tells that call twice. Go preempts by signals when the machine is busy; here it does not.
+ */
+const UNDER_GDB = { GODEBUG: 'asyncpreemptoff=1' };
 
 // Whoever runs this file ends it when it hangs; three times twenty thousand stops take a while.
 t.setTimeout(0);
@@ -71,7 +76,7 @@ async function callsByGdb(
   program: string,
   malloc: Sonde['malloc'],
 ): Promise<Call[] | undefined> {
-  const workload = startWorkload(program);
+  const workload = startWorkload(program, [], { env: UNDER_GDB });
   test.teardown(() => workload.stop());
   await workload.next();
   const answer = await askGdb(workload.pid);
