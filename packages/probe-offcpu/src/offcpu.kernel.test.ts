@@ -3,8 +3,9 @@
  * attach. What a reader would get wrong: the thread waits for commands too, and for the scheduler
  * after a system call; a wait is one of those that are compared if it began in their function.
  */
-import { LoadError, openSession, type Session, UnsupportedError } from '@sonde/core';
+import { openSession, type Session } from '@sonde/core';
 import {
+  attachBy,
   between,
   type EventLog,
   expectEvents,
@@ -13,10 +14,8 @@ import {
   oneOf,
   recordEvents,
   reportCompared,
-  requireFeature,
   startWorkload,
   witness,
-  type Witness,
   type Workload,
 } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
@@ -99,33 +98,11 @@ async function trace(
   };
 }
 
-/** Traces by one way, or skips the test where the kernel is too old for it. */
-async function traceBy(
-  test: Test,
-  { name, since }: (typeof WAYS)[number],
-  report: Witness,
-): Promise<Traced | undefined> {
-  try {
-    return await trace(test, { attach: { switch: name } });
-  } catch (error) {
-    if (!(error instanceof UnsupportedError) && !(error instanceof LoadError)) throw error;
-    const verdict = {
-      fail: (message: string) => test.fail(message),
-      skip: (message: string) => {
-        report.cannot(message);
-        return test.pass(message, { skip: true });
-      },
-    };
-    requireFeature(verdict, { name, since, available: false, evidence: error.message });
-    return undefined;
-  }
-}
-
 for (const way of WAYS) {
   t.test(`${way.name}: each wait, its length, reason, thread and stack`, async test => {
     const attach = { switch: way.name };
     const report = witness(test, { probe: 'offcpu', points: ['switch'], attach });
-    const traced = await traceBy(test, way, report);
+    const traced = await attachBy(test, way, report, () => trace(test, { attach }));
     if (traced === undefined) return;
     const { workload, session, log, leadsThrough } = traced;
     let compared = 0;

@@ -3,18 +3,21 @@
  * can attach. What a reader would get wrong: a page may fault more than once, so each page is
  * expected at least once; and what a way cannot see is expected not to be seen, as its limits say.
  */
-import { LoadError, openSession, UnsupportedError, type Session } from '@sonde/core';
+import { openSession, type Session } from '@sonde/core';
 import {
+  attachBy,
+  type EventLog,
+  mapRows,
+  recordEvents,
   reportCompared,
-  requireFeature,
   startWorkload,
   witness,
-  type Witness,
+  type Way,
   type Workload,
   type WorkloadLine,
 } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
-import { probe } from './gen/pagefault.js';
+import { type FaultEvent, probe, type StackTotals, type Touch } from './gen/pagefault.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
@@ -23,16 +26,13 @@ const PAGES = 20;
 /** Where on each page the program touches it. */
 const TOUCHED_BYTE = 8n;
 
-interface Way {
-  readonly name: string;
-  /** First kernel in which it works, and where that differs. */
-  readonly since: string;
-  readonly arm64: string;
+/** A way to attach, and what it cannot see. */
+interface FaultWay extends Way {
   readonly tellsAccess: boolean;
   readonly seesKernel: boolean;
 }
 
-const WAYS: readonly Way[] = [
+const WAYS: readonly FaultWay[] = [
   { name: 'fentry', since: '5.5', arm64: '6.4', tellsAccess: true, seesKernel: true },
   { name: 'kprobe', since: '4.1', arm64: '4.8', tellsAccess: true, seesKernel: true },
   { name: 'raw-tracepoint', since: '4.17', arm64: 'never', tellsAccess: true, seesKernel: false },
@@ -40,17 +40,10 @@ const WAYS: readonly Way[] = [
   { name: 'perf-event', since: '4.9', arm64: '4.9', tellsAccess: false, seesKernel: true },
 ];
 
-interface TracedEvent {
-  readonly address: bigint;
-  readonly stack: bigint;
-  readonly tid: number;
-  readonly access: string;
-}
-
 interface Traced {
   readonly workload: Workload;
   readonly session: Session;
-  readonly events: TracedEvent[];
+  readonly log: EventLog<FaultEvent>;
 }
 
 async function trace(
@@ -71,30 +64,7 @@ async function trace(
     probes: [{ module: probe, mode, ...attach }],
   });
   test.teardown(() => session.close());
-  const events: TracedEvent[] = [];
-  session.onEvent('pagefault', 'fault', (view, offset) => {
-    events.push(probe.events['fault']?.decode(view, offset) as unknown as TracedEvent);
-  });
-  return { workload, session, events };
-}
-
-/** Traces by one way, or skips the test where the kernel is too old for it. */
-async function traceBy(test: Test, way: Way, report: Witness): Promise<Traced | undefined> {
-  try {
-    return await trace(test, way, 'stream');
-  } catch (error) {
-    if (!(error instanceof UnsupportedError) && !(error instanceof LoadError)) throw error;
-    const feature = { name: way.name, since: way.since, available: false };
-    const verdict = {
-      fail: (message: string) => test.fail(message),
-      skip: (message: string) => {
-        report.cannot(message);
-        return test.pass(message, { skip: true });
-      },
-    };
-    requireFeature(verdict, { ...feature, evidence: error.message }, { arm64: way.arm64 });
-    return undefined;
-  }
+  return { workload, session, log: recordEvents<FaultEvent>(session, probe, 'fault') };
 }
 
 /** The addresses that a line of the program names. */
@@ -109,11 +79,11 @@ function touchedBytes(line: WorkloadLine): bigint[] {
  * Faults by the address that the program touched. Older arm64 kernels hand the start of the page to
  * handle_mm_fault, so that is accepted; any other address on the page is not.
  */
-async function touch(traced: Traced, how: string): Promise<Map<bigint, TracedEvent[]>> {
+async function touch(traced: Traced, how: string): Promise<Map<bigint, FaultEvent[]>> {
   const line = await traced.workload.command(`${how} ${PAGES}`);
   traced.session.drain();
-  const faults = new Map(touchedBytes(line).map(address => [address, [] as TracedEvent[]]));
-  for (const event of traced.events) {
+  const faults = new Map(touchedBytes(line).map(address => [address, [] as FaultEvent[]]));
+  for (const event of traced.log.events) {
     const exact = faults.get(event.address) ?? faults.get(event.address + TOUCHED_BYTE);
     exact?.push(event);
   }
@@ -128,7 +98,7 @@ function total(faults: ReadonlyMap<bigint, readonly unknown[]>): number {
   return [...faults.values()].reduce((sum, each) => sum + each.length, 0);
 }
 
-async function goFunctions(traced: Traced, event: TracedEvent | undefined): Promise<string[]> {
+async function goFunctions(traced: Traced, event: FaultEvent | undefined): Promise<string[]> {
   const pcs = traced.session.stack(event?.stack ?? 0n);
   const words = pcs.map(pc => `0x${pc.toString(16)}`).join(' ');
   const line = await traced.workload.command(`frames ${words}`);
@@ -139,7 +109,7 @@ for (const way of WAYS) {
   t.test(`${way.name}: each touched page, its access and its stack`, async test => {
     const attach = { fault: way.name };
     const report = witness(test, { probe: 'pagefault', points: ['fault'], attach });
-    const traced = await traceBy(test, way, report);
+    const traced = await attachBy(test, way, report, () => trace(test, way, 'stream'));
     if (traced === undefined) return;
     const access = (name: string): string => (way.tellsAccess ? name : 'unknown');
 
@@ -178,31 +148,25 @@ for (const way of WAYS) {
   });
 }
 
+/** A map whose keys are addresses or stacks; none of them is per CPU. */
+function rowsByKey<Value>(session: Session, map: string): Map<bigint, Value | undefined> {
+  const rows = mapRows<bigint, Value>(session, probe, map);
+  return new Map(rows.map(({ key, values: [value] }) => [key, value]));
+}
+
 t.test('aggregate, by the first way that works: pages, stacks and totals', async test => {
   const traced = await trace(test, undefined, 'aggregate');
   const line = await traced.workload.command(`write ${PAGES}`);
-  const pages = readRows(traced.session, 'pages');
-  const stacks = readRows(traced.session, 'byStack');
+  const pages = rowsByKey<Touch>(traced.session, 'pages');
+  const stacks = rowsByKey<StackTotals>(traced.session, 'byStack');
   let faults = 0;
   for (const address of touchedBytes(line)) {
     const page = pages.get(address - TOUCHED_BYTE);
     test.match(page, { tid: traced.workload.pid }, `page of 0x${address.toString(16)}`);
-    faults += Number(page?.['faults']);
-    const stack = stacks.get(page?.['stack'] as bigint);
-    if (Number(stack?.['faults'] ?? 0) < 1) test.fail('its stack has no fault');
+    if (page === undefined) continue;
+    faults += page.faults;
+    if (Number(stacks.get(page.stack)?.faults ?? 0) < 1) test.fail('its stack has no fault');
   }
   test.ok(faults >= PAGES, `${faults} faults on ${PAGES} pages`);
   reportCompared(faults);
 });
-
-function readRows(session: Session, map: string): Map<bigint, Record<string, unknown>> {
-  const { keys, values, count, keyBytes, valueStrideBytes } = session.readMap('pagefault', map);
-  const codec = probe.maps[map];
-  if (codec === undefined) throw new Error(`decode map ${map}: the probe has none`);
-  return new Map(
-    Array.from({ length: count }, (_, row) => [
-      codec.decodeKey(keys, row * keyBytes) as bigint,
-      codec.decodeValue(values, row * valueStrideBytes) as Record<string, unknown>,
-    ]),
-  );
-}
