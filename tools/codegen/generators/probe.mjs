@@ -31,7 +31,12 @@ const TOOLS = { '@types/node': '20.19.25', tap: '21.8.0', typescript: '6.0.3' };
  */
 export function probeFiles(name, layout) {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
-    throw new TypeError(`make probe "${name}": the name is not kebab case, such as socket-reads`);
+    const error = new TypeError(`make probe "${name}": the name is not kebab case`);
+    throw Object.assign(error, { hint: `call it ${suggestedName(name)}` });
+  }
+  if (name.startsWith('probe-')) {
+    const error = new TypeError(`make probe "${name}": folder and package get "probe-" anyway`);
+    throw Object.assign(error, { hint: `call it ${name.slice('probe-'.length)}` });
   }
   const { root, files, commands } =
     layout === 'workspace' ? workspaceLayout(name) : packageLayout(name);
@@ -45,6 +50,18 @@ export function probeFiles(name, layout) {
     [`src/${name}.kernel.test.ts`]: testText(probe),
   };
   return Object.fromEntries(Object.entries(all).map(([path, text]) => [`${root}/${path}`, text]));
+}
+
+/** A name in kebab case: `TCPRetransmit_2` → `tcp-retransmit-2`. @param {string} name */
+function suggestedName(name) {
+  const words = name
+    .replaceAll(/([a-z0-9])([A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$3-$2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean)
+    .join('-')
+    .replace(/^[0-9-]+/, '');
+  return words === '' ? 'something like socket-reads' : words;
 }
 
 /**

@@ -4,7 +4,7 @@
  * the DWARF out again and leaves the BTF.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { repositoryRoot } from './generate.js';
@@ -38,7 +38,10 @@ export function frameworkHeaders(): string {
   return fileURLToPath(new URL('../../bpf', import.meta.resolve('@sonde/core/schema')));
 }
 
-/** Compiles one object. Throws an Error that carries the compiler's own words. */
+/**
+ * Compiles one object. Throws an Error that carries the compiler's own words, which begin with the
+ * file and the line; its command line is the error's `command`.
+ */
 export function compileBpf(options: CompileOptions): void {
   const { source, object, arch, include = [], env = process.env } = options;
   const root = repositoryRoot(source);
@@ -48,14 +51,20 @@ export function compileBpf(options: CompileOptions): void {
   const clang = env['CLANG'] ?? 'clang';
   const prefix = `-fdebug-prefix-map=${root}=.`;
   const args = [...flags, prefix, ...folders, '-c', relative(root, source), '-o', object];
-  runTool(clang, args, root, env);
-  runTool(env['LLVM_STRIP'] ?? 'llvm-strip', ['-g', object], root, env);
+  const what = `compile ${relative(root, source)} for ${arch}`;
+  runTool(what, [clang, ...args], root, env);
+  runTool(what, [env['LLVM_STRIP'] ?? 'llvm-strip', '-g', object], root, env);
 }
 
 /** Compiles every `.bpf.c` of the probe in `probeDir`; returns the objects' paths. */
 export function compileProbe(probeDir: string, env: NodeJS.ProcessEnv = process.env): string[] {
-  const sources = readdirSync(resolve(probeDir, 'src')).filter(name => name.endsWith('.bpf.c'));
-  if (sources.length === 0) throw new Error(`compile ${probeDir}: src holds no .bpf.c file`);
+  const src = resolve(probeDir, 'src');
+  const files = existsSync(src) ? readdirSync(src) : [];
+  const sources = files.filter(name => name.endsWith('.bpf.c'));
+  if (sources.length === 0) {
+    const error = new Error(`compile ${probeDir}: no src/*.bpf.c in it`);
+    throw Object.assign(error, { hint: 'name the folder of a probe; `new NAME` makes one' });
+  }
   const folder = resolve(probeDir, 'dist/bpf');
   mkdirSync(folder, { recursive: true });
   return sources.flatMap(name => {
@@ -69,12 +78,24 @@ export function compileProbe(probeDir: string, env: NodeJS.ProcessEnv = process.
   });
 }
 
-function runTool(file: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): void {
+function runTool(
+  what: string,
+  [file, ...args]: readonly [string, ...string[]],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): void {
   try {
     execFileSync(file, args, { cwd, env, stdio: ['ignore', 'inherit', 'pipe'], encoding: 'utf8' });
   } catch (cause) {
-    const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : '';
-    const why = said || (cause instanceof Error ? cause.message : String(cause));
-    throw new Error(`run ${file} ${args.join(' ')}: ${why}`, { cause });
+    const { stderr, code } = cause as { stderr: string | null; code?: string };
+    const words = (stderr ?? '').trim();
+    const command = [file, ...args].join(' ');
+    const said = words === '' ? command : `refused\n${words}`;
+    const why = code === 'ENOENT' ? `${file} is not installed` : said;
+    const error = new Error(`${what}: ${why}`, { cause });
+    throw Object.assign(error, {
+      command,
+      ...(code === 'ENOENT' && { hint: `install ${file}, or name it in $CLANG or $LLVM_STRIP` }),
+    });
   }
 }

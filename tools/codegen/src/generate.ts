@@ -40,6 +40,10 @@ export function shownPath(path: string): string {
 /** Evaluates `src/schema.ts` of the probe in `probeDir`. */
 export function probeIr(probeDir: string): Promise<ProbeIr> {
   const path = resolve(probeDir, 'src/schema.ts');
+  if (!existsSync(path)) {
+    const error = new Error(`generate ${probeDir}: no src/schema.ts in it`);
+    throw Object.assign(error, { hint: 'name the folder of a probe; `new NAME` makes one' });
+  }
   return evaluateSchema(path, shownPath(path));
 }
 

@@ -3,7 +3,6 @@
  * `sonde-codegen`: generates, checks or prints, one probe folder at a time, without Nx. What a
  * reader would get wrong: `--check` writes nothing and exits 1 when a committed file is stale.
  */
-import { SchemaError } from '@sonde/core/schema';
 import { compileProbe } from './compile-bpf.js';
 import {
   generateFramework,
@@ -22,12 +21,16 @@ const USAGE = `usage: sonde-codegen [--check | --ir] PROBE_DIR...
        sonde-codegen new NAME`;
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === 'bpf' && args.length > 1) return compile(args.slice(1));
-  if (args[0] === 'new' && args[1] !== undefined) return write(await newProbe('.', args[1]));
+  const [verb, first, ...more] = args;
+  if (verb === 'bpf' && first !== undefined) return compile([first, ...more]);
+  if (verb === 'new' && first !== undefined && more.length === 0) {
+    return write(await newProbe('.', first));
+  }
   const flags = new Set(args.filter(arg => arg.startsWith('--')));
   const folders = args.filter(arg => !arg.startsWith('--'));
   const unknown = [...flags].find(flag => !['--check', '--ir', '--framework'].includes(flag));
-  if (unknown !== undefined || folders.length === 0) {
+  const isVerb = verb === 'bpf' || verb === 'new';
+  if (unknown !== undefined || folders.length === 0 || isVerb) {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
@@ -68,8 +71,7 @@ try {
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
-  if (error instanceof SchemaError && error.hint !== undefined) {
-    process.stderr.write(`hint: ${error.hint}\n`);
-  }
+  const { hint } = error as { hint?: string };
+  if (hint !== undefined) process.stderr.write(`hint: ${hint}\n`);
   process.exitCode = 1;
 }

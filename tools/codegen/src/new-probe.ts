@@ -3,8 +3,8 @@
  * `generators/probe.mjs`, which `nx g` loads before anything is built.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { repositoryRoot, shownPath, type GeneratedFile } from './generate.js';
+import { join, relative, resolve } from 'node:path';
+import { repositoryRoot, type GeneratedFile } from './generate.js';
 
 interface ProbeGenerator {
   probeFiles(name: string, layout: 'workspace' | 'package'): Record<string, string>;
@@ -28,7 +28,8 @@ export async function newProbe(folder: string, name: string): Promise<GeneratedF
   }));
   const taken = files.find(({ path }) => existsSync(path));
   if (taken !== undefined) {
-    throw new Error(`make probe ${name}: ${shownPath(taken.path)} exists already`);
+    const error = new Error(`make probe ${name}: ${relative(root, taken.path)} exists already`);
+    throw Object.assign(error, { hint: 'choose another name, or remove that folder' });
   }
   return files;
 }

@@ -30,3 +30,10 @@ export class SchemaError extends Error {
       : new SchemaError(this.path, this.reason, this.hint, position);
   }
 }
+
+/** The error for what is no type: schemas are run without being type-checked. */
+export function notAType(path: string, given: unknown): SchemaError {
+  const shown = JSON.stringify(given) as string | undefined;
+  const hint = "call one, such as u64('…'), or named('…') for one of `types`";
+  return new SchemaError(path, `${shown ?? typeof given} is no type of a field`, hint);
+}

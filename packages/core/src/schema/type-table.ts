@@ -7,7 +7,7 @@ import type { ProbeDefinition, StructSpec, UnionSpec } from './definition.js';
 import type { FieldSpec } from './field-types.js';
 import type { EnumIr, FieldIr, SourcePosition, StructIr, TypeIr, UnionIr } from './ir.js';
 import { alignUp, layoutStruct, scalarBytes, type Extent, type LayoutContext } from './layout.js';
-import { SchemaError } from './schema-error.js';
+import { notAType, SchemaError } from './schema-error.js';
 
 /** Where the declarations of a schema stand, asked by path; codegen answers from the source. */
 export interface SourceIndex {
@@ -60,6 +60,8 @@ export class TypeTable implements LayoutContext {
         const type = this.named(spec.name, path);
         return { kind: type.kind, name: spec.name };
       }
+      default:
+        throw notAType(path, spec);
     }
   }
 

@@ -250,6 +250,16 @@ const WRONG: readonly [string, ProbeDefinition, string][] = [
     define({ params: { mode: param(u16('p'), { default: 1 }) } }),
     'params.mode: name "mode" is a field of every config struct',
   ],
+  [
+    'what is no type',
+    withFields({ a: { kind: 'u128', about: 'a' } as never }),
+    'events.one.a: {"kind":"u128","about":"a"} is no type of a field',
+  ],
+  [
+    'a text for a type',
+    withFields({ a: 'u32' as never }),
+    'events.one.a: "u32" is no type of a field',
+  ],
   ['no attach point', define({ attach: [] }), 'attach: list is empty'],
   [
     'one point twice',

@@ -9,7 +9,7 @@ import type { FieldSpec } from './field-types.js';
 import type { ScalarName, Unit } from './ir.js';
 import { scalarBytes } from './layout.js';
 import { pascalCase, snakeCase, whyNotName } from './names.js';
-import { SchemaError } from './schema-error.js';
+import { notAType, SchemaError } from './schema-error.js';
 
 /**
  * The largest payload that a 4 KiB ring, the smallest there is, can hold: a record with its 8-byte
@@ -204,6 +204,9 @@ function checkFields(path: string, fields: Fields): void {
     checkName(at, name);
     if (TAKEN_MEMBERS.has(name) || /^pad\d+$/.test(name)) {
       throw new SchemaError(at, `name "${name}" is used by the generated code itself`);
+    }
+    if (typeof (spec as unknown) !== 'object' || (spec as unknown) === null) {
+      throw notAType(at, spec);
     }
     checkAbout(at, spec.about);
     checkType(at, spec);
