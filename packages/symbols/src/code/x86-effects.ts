@@ -5,8 +5,7 @@
  */
 import type * as Iced from 'iced-x86';
 import type { Effect, EffectReader, InstructionEffects, MemoryPlace } from './effects.js';
-
-type Library = (typeof Iced)['default'];
+import { type Library, loadIced } from './iced.js';
 
 const NAMES = 'rax rcx rdx rbx sp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 
@@ -176,8 +175,8 @@ function effectsOf(at: Decoded): Effect[] {
 }
 
 /** Loads iced-x86 and returns the reader. */
-export async function openX86Effects(): Promise<EffectReader> {
-  const lib: Library = (await import('iced-x86')).default;
+export function openX86Effects(): EffectReader {
+  const lib = loadIced();
   return {
     arch: 'x86_64',
     effects(code, address) {

@@ -4,9 +4,8 @@
  * can fall in either class (arch/x86/kernel/uprobes.c, branch_setup_ops and push_setup_ops).
  */
 import type * as Iced from 'iced-x86';
+import { type Library, loadIced } from './iced.js';
 import type { CostClass, Instruction, InstructionKind, InstructionReader } from './instruction.js';
-
-type Library = (typeof Iced)['default'];
 
 const GENERAL_REGISTERS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(
   ' ',
@@ -181,10 +180,8 @@ function keepsCall(lib: Library, code: Uint8Array, address: number): boolean {
 }
 
 /** Loads iced-x86 and returns the reader. The first call costs some 15 ms. */
-export async function openX86Reader(): Promise<InstructionReader> {
-  const module = await import('iced-x86');
-  // The package is CommonJS: `default` is its whole exports object, with and without a bundler.
-  const lib: Library = module.default;
+export function openX86Reader(): InstructionReader {
+  const lib = loadIced();
   return {
     arch: 'x86_64',
     decode(code, address) {

@@ -113,3 +113,18 @@ export function cString(table: Uint8Array, offset: number): string {
   const bytes = table.subarray(offset, end < 0 ? table.byteLength : end);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
+
+const BEYOND_ASCII = /[\x80-\xff]/;
+
+/**
+ * {@link cString} of one table many times: the table is turned into text once, because a conversion
+ * for each of its strings takes several times as long.
+ */
+export function stringsOf(table: Uint8Array): (offset: number) => string {
+  const text = Buffer.from(table.buffer, table.byteOffset, table.byteLength).toString('latin1');
+  return offset => {
+    const end = text.indexOf('\0', offset);
+    const name = text.slice(offset, end < 0 ? undefined : end);
+    return BEYOND_ASCII.test(name) ? cString(table, offset) : name;
+  };
+}

@@ -5,7 +5,7 @@
 import { readU64, viewOf } from './byte-reader.js';
 import { SHN_UNDEF, SHT_DYNSYM } from './constants.js';
 import { dynamicSymbolTable } from './dynamic.js';
-import { cString, type ElfImage } from './elf-image.js';
+import { type ElfImage, stringsOf } from './elf-image.js';
 import { FormatError } from './format-error.js';
 
 /** One entry of `.symtab` or `.dynsym`. */
@@ -43,6 +43,7 @@ export function readSymbols(elf: ElfImage, sectionType: number): ElfSymbol[] {
 
 function parseSymbols(bytes: Uint8Array, names: Uint8Array, offset: number): ElfSymbol[] {
   const view = viewOf(bytes);
+  const nameAt = stringsOf(names);
   const symbols: ElfSymbol[] = [];
   for (let at = SYM_BYTES; at + SYM_BYTES <= bytes.byteLength; at += SYM_BYTES) {
     const sectionIndex = view.getUint16(at + 6, true);
@@ -51,7 +52,7 @@ function parseSymbols(bytes: Uint8Array, names: Uint8Array, offset: number): Elf
     // Absolute symbols may hold any 64-bit value; none of them is an address in the program.
     if (view.getUint32(at + 12, true) >= 0x200000) continue;
     symbols.push({
-      name: cString(names, nameOffset),
+      name: nameAt(nameOffset),
       value: readU64(view, at + 8, offset),
       sizeBytes: readU64(view, at + 16, offset),
       type: bytes[at + 4]! & 0xf,
