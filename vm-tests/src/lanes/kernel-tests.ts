@@ -174,7 +174,8 @@ async function onHost(
 function stepOf(request: KernelTestRequest, { suite }: Ready): Step {
   return {
     name: suite.name,
-    command: ['node', `/payload/tests/${suite.name}.mjs`],
+    // A young generation that need not grow first: a tenth of the time under emulation.
+    command: ['node', '--min-semi-space-size=16', `/payload/tests/${suite.name}.mjs`],
     // tap's own limit is 30 s, which an emulated processor on a busy machine exceeds.
     env: { ...GUEST_ENVIRONMENT, TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10) },
     timeoutSeconds: request.suiteTimeoutSeconds,
