@@ -4,13 +4,14 @@
  * the program is written. What a reader would get wrong: such a stack may end early, with a reason,
  * but no frame of it may be wrong, and its Go half has to be whole all the same.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StackSymbolizer } from '@sonde/core/stacks';
 import { openTarget } from '@sonde/core/target';
 import { reportCompared, startWorkload, Workload, workloadPath } from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
+import { copyWithoutSections } from './testing/bare-files.js';
 import {
   attach,
   end,
@@ -145,15 +146,10 @@ async function compare(test: Test, build: Build): Promise<void> {
   reportCompared(compared);
 }
 
-/** ELF header, e_shoff, e_shnum and e_shstrndx: zero in a file whose section headers are gone. */
+/** Copies a program, without its section headers, into a folder. */
 function withoutSections(program: string, folder: string): string {
-  const bytes = readFileSync(workloadPath(program));
-  bytes.writeBigUInt64LE(0n, 40);
-  bytes.writeUInt16LE(0, 60);
-  bytes.writeUInt16LE(0, 62);
   const path = join(folder, program);
-  writeFileSync(path, bytes);
-  chmodSync(path, 0o755);
+  copyWithoutSections(workloadPath(program), path);
   return path;
 }
 

@@ -6,9 +6,20 @@
  * code, and the set of stacks to be the same on every kernel, which the runner compares. That set
  * is taken once the code is known; a burst of unknown code is a test of its own, on real machines.
  */
-import { cellInfo, reportCompared, reportSame, startWorkload } from '@sonde/vm-tests/kit';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import {
+  cellInfo,
+  reportCompared,
+  reportSame,
+  startWorkload,
+  Workload,
+  workloadPath,
+} from '@sonde/vm-tests/kit';
 import t, { type Test } from 'tap';
 import { probe } from './gen/cgo-malloc.js';
+import { copyWithoutSections } from './testing/bare-files.js';
 import { attach, linesUntil, type TracedEvent, type TracedProgram } from './testing/traced.js';
 import { digestOf, WalkJudge, type Walked } from './testing/walks.js';
 
@@ -93,9 +104,34 @@ function isOfLargeFrame(judge: WalkJudge, walked: Walked): boolean {
   );
 }
 
-for (const program of ['realc-stripped', 'realc-static', 'foreign', 'foreign-stripped']) {
-  t.test(`${program}: all stacks are whole, and the same on every kernel`, async test => {
-    const workload = startWorkload(program);
+/** The program beside libraries that have nothing to be read by but their dynamic segments. */
+function startBare(test: Test, program: string): Workload {
+  const folder = mkdtempSync(join(tmpdir(), 'sonde-bare-'));
+  test.teardown(() => rmSync(folder, { recursive: true }));
+  const path = workloadPath(program);
+  for (const library of readdirSync(dirname(path)).filter(name => /^lib(lua|hun)/.test(name))) {
+    copyWithoutSections(join(dirname(path), library), join(folder, library));
+  }
+  const copy = join(folder, basename(path));
+  copyFileSync(path, copy);
+  chmodSync(copy, 0o755);
+  return new Workload(copy, [], {});
+}
+
+/** What libraries export, as it is found in stacks. */
+const EXPORTED = ['luaL_newstate', 'lua_pcallk', 'Hunspell_add', 'operator new(unsigned long)'];
+const digests = new Map<string, string>();
+
+for (const [program, bare] of [
+  ['realc-stripped', false],
+  ['realc-static', false],
+  ['foreign', false],
+  ['foreign-stripped', false],
+  ['foreign-stripped', true],
+] as const) {
+  const what = bare ? `${program}, libraries without section headers` : program;
+  t.test(`${what}: all stacks are whole, and the same on every kernel`, async test => {
+    const workload = bare ? startBare(test, program) : startWorkload(program);
     const session = await attachTo(test, workload);
     await takeRound(session, workload);
     const known = session.losses().stackLost;
@@ -104,10 +140,17 @@ for (const program of ['realc-stripped', 'realc-static', 'foreign', 'foreign-str
     test.equal(session.losses().stackLost, known, 'none is lost where the code is known');
     const judge = new WalkJudge(session);
     const all = ownStacks(judge, seen, workload.pid);
-    reportSame(`stacks of ${program}`, digestOf(all.keys()));
+    const digest = digestOf(all.keys());
+    if (bare) test.equal(digest, digests.get(program), 'the same stacks as with section headers');
+    else reportSame(`stacks of ${program}`, digest);
+    digests.set(program, digest);
     if (program.startsWith('foreign')) {
-      const names = [...all.values()].flatMap(each => judge.functions(each));
-      test.ok(names.includes('operator new(unsigned long)'), 'names of C++ can be read');
+      const names = new Set([...all.values()].flatMap(each => judge.functions(each)));
+      test.same(
+        EXPORTED.filter(name => !names.has(name)),
+        [],
+        'exported names are there',
+      );
     }
     const cut = [...all].filter(([, each]) => isOfLargeFrame(judge, each));
     test.equal(
