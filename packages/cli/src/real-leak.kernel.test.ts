@@ -61,3 +61,33 @@ for (const program of programs) {
     test.equal(report.losses.total['stackLost'], 0);
   });
 }
+
+// Of a library that nothing was made with in view; the guests have no addr2line to ask.
+const inlining = cellInfo().lane === 'host' ? ['foreign'] : [];
+for (const program of inlining) {
+  t.test(`${program} --inlined: from Lua by an inlined call to main`, async test => {
+    const workload = startWorkload(program);
+    test.teardown(() => workload.stop());
+    await workload.next();
+    workload.send('leak 5');
+    const { report } = await traceLeak(program, workload, LASTING_SECONDS, ['--inlined']);
+    const [first] = report.suspects;
+    test.match(first, { class: 'c-leak', truncated: null });
+    const frames = first?.frames ?? [];
+    const names = frames.map(frame => frame.function);
+    const library = frames.filter(frame => basename(frame.module) === 'liblua5.4.so.0');
+    test.ok(library.length >= 5, `the way through Lua: ${names.join(' < ')}`);
+    const from = names.indexOf('run') - 1;
+    test.same(names.slice(from, from + 3), ['call_rules', 'run', 'forgotten_rules']);
+    test.same(
+      frames.slice(from, from + 3).map(frame => frame.inlined),
+      [true, false, false],
+    );
+    const owners = ['main._Cfunc_forgotten_rules', 'main.forgetRules'];
+    test.same(
+      names.filter(name => owners.includes(name)),
+      owners,
+    );
+    reportCompared(frames.length);
+  });
+}

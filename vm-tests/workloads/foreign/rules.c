@@ -27,6 +27,15 @@ static const char RULES[] =
 	"for word in steps do count = count + #(pair .. word) + #pair[word] end\n"
 	"return count > 0 and 1 or 0\n";
 
+/* Inlined, so that only debug information can tell that it was called. */
+static inline __attribute__((always_inline)) int call_rules(lua_State *state, int number)
+{
+	lua_pushinteger(state, number);
+	if (lua_pcall(state, 1, 1, 0) != LUA_OK)
+		return 0;
+	return (int)lua_tointeger(state, -1);
+}
+
 static lua_State *run(int number, int *answer)
 {
 	lua_State *state = luaL_newstate();
@@ -35,9 +44,7 @@ static lua_State *run(int number, int *answer)
 	*answer = 0;
 	if (luaL_loadstring(state, RULES) != LUA_OK)
 		return state;
-	lua_pushinteger(state, number);
-	if (lua_pcall(state, 1, 1, 0) == LUA_OK)
-		*answer = (int)lua_tointeger(state, -1);
+	*answer = call_rules(state, number);
 	return state;
 }
 

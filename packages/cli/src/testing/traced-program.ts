@@ -1,10 +1,10 @@
 /**
  * `sonde trace` as a user starts it, on a program that is running: its report, and what the program
- * said of itself meanwhile. The fact readers get wrong: the exit code 1 says that something was
- * found, which is no failure.
+ * said of itself meanwhile. The fact readers get wrong: a trace that fails leaves the report of an
+ * earlier run where it is, so that is removed first.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -20,6 +20,8 @@ export interface Traced {
 export interface Frame {
   readonly function: string;
   readonly kind: string;
+  /** Whether a compiler inlined it, which of C only `--inlined` tells. */
+  readonly inlined: boolean;
   /** Path of the file that the code lies in. */
   readonly module: string;
 }
@@ -71,26 +73,23 @@ const TRACED_SECONDS = 12;
 export const LASTING_SECONDS = process.env['SONDE_LANE'] === 'guest' ? 45 : TRACED_SECONDS;
 
 /**
- * Runs `sonde trace` on a program for so many seconds, and ends it. `name` tells the reports of one
- * run apart. Throws when the trace fails.
+ * Runs `sonde trace` on a program for so many seconds, with further flags, and ends it. `name`
+ * tells the reports of one run apart. Throws when the trace fails.
  */
 export async function traceLeak(
   name: string,
   workload: Traced,
   seconds = TRACED_SECONDS,
+  flags: readonly string[] = [],
 ): Promise<Finding> {
   const said: [number, number][] = [];
   const noted = noteLosses(workload, said);
   const cli = process.env['SONDE_CLI'] ?? '';
   const path = join(process.env['SONDE_OUT'] ?? '.', `trace-${name}.json`);
   const words = ['--duration', `${seconds}s`, '--max-overhead', 'off', '--json', path];
-  const args = [cli, 'trace', '--pid', String(workload.pid), ...words];
-  // 1 says that something was found.
-  await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 }).catch(
-    (error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 1)) throw error;
-    },
-  );
+  const args = [cli, 'trace', '--pid', String(workload.pid), ...words, ...flags];
+  rmSync(path, { force: true });
+  await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 });
   const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
   workload.send('exit');
   await workload.stop();

@@ -82,6 +82,13 @@ for (const tool of ['addr2line', 'llvm-addr2line']) {
     t.match(frames[0]?.file, /inlined\.c$/);
     t.same(stacks.notes(), []);
     t.equal(new StackSymbolizer(target).symbolize([pc]).length, 1, 'off unless asked for');
+    const again = stacks.symbolize([pc - 1n, pc]);
+    t.equal(
+      again.at(-1)?.function,
+      'ns::outer(int)',
+      'the tool is asked once more, in what is left',
+    );
+    t.ok(again.length > 3);
   });
 }
 

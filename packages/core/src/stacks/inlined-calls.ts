@@ -40,7 +40,8 @@ export class InlinedCalls {
       input: addresses.map(address => `0x${address.toString(16)}\n`).join(''),
       encoding: 'utf8',
       stdio: ['pipe', 'pipe', 'ignore'],
-      timeout: Math.max(1, this.#leftMs),
+      // Node takes whole milliseconds alone.
+      timeout: Math.max(1, Math.ceil(this.#leftMs)),
       killSignal: 'SIGKILL',
       maxBuffer: OUTPUT_BYTES_MAX,
     });
