@@ -54,8 +54,8 @@ export function qemuArguments(cell: Cell, files: GuestFiles, options: QemuOption
     `console=${qemu.console}`,
     'quiet',
     'mitigations=off',
-    // Beside KASLR, arm64 keeps the kernel's page tables apart whatever `mitigations` says, and each
-    // entry of the kernel then empties the emulated TLB: a third of a guest's time.
+    // Beside KASLR, arm64 keeps the kernel's page tables apart whatever `mitigations` says; each
+    // entry of the kernel then empties the emulated TLB, which is a third of a guest's time.
     'nokaslr',
     `initcall_blacklist=${SKIPPED_INITCALLS.join(',')}`,
     'rdinit=/init',
