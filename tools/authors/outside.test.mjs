@@ -4,10 +4,18 @@
  * would get wrong: the folder lies in the system's temporary one, so that nothing of the
  * repository's node_modules can be found from it; only third-party packages come from the registry.
  */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { CELL, ROOT, areCalls, eventsOf, passes, run } from './author.mjs';
 
@@ -23,6 +31,22 @@ t.setTimeout(0);
 const folder = mkdtempSync(join(tmpdir(), 'sonde-author-'));
 const probe = join(folder, 'my-probe');
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+/**
+ * Writes what the page on testing shows of programs that an author brings, and of their test.
+ *
+ * @returns {string[]} the files, below their first folder
+ */
+function writeOwnPrograms() {
+  const page = readFileSync(join(ROOT, 'docs/testing-a-probe.md'), 'utf8');
+  const blocks = page.matchAll(/^```\w+ file=\w+\/(parent\S+|own\S+)\n([\s\S]*?)^```$/gm);
+  return [...blocks].map(([, file = '', text = '']) => {
+    const path = join(probe, file.startsWith('own') ? 'src' : 'workloads', file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text.replaceAll('syscalls', 'my-probe'));
+    return file;
+  });
+}
 
 /** @param {string} path @returns {any} */
 const readJson = path => JSON.parse(readFileSync(path, 'utf8'));
@@ -104,6 +128,8 @@ t.test('a probe is made and built there, without Nx', async t => {
   const made = run(folder, 'npx', '--no-install', 'sonde-codegen', 'new', 'my-probe');
   passes(t, made);
   t.match(made.out, /^wrote .*package\.json$/m);
+  const written = writeOwnPrograms();
+  t.strictSame(written, ['parent-go/main.go', 'parent-c/main.c', 'own.kernel.test.ts']);
   const built = run(probe, 'npm', 'run', 'build');
   passes(t, built);
   for (const file of [
@@ -126,11 +152,16 @@ t.test('its test passes in a guest and, where that works, on this machine', asyn
   const places = HOST_ONLY ? [] : [CELL];
   if (HOST_ONLY || /^host lane: works/m.test(out)) places.push('host');
   for (const place of places) {
-    t.match(out, new RegExp(`^ok +sonde-probe-my-probe in ${place}: .*, 29 events compared$`, 'm'));
+    t.match(
+      out,
+      new RegExp(`^ok +sonde-probe-my-probe in ${place}: .*, ${COMPARED} events compared$`, 'm'),
+    );
   }
 });
 
 const noCell = HOST_ONLY && 'SONDE_LANE=host: it ran in no cell of the matrix';
+/** Events of the generated test, and of the one that traces the author's own program. */
+const COMPARED = 29 + 7;
 
 t.test('its compatibility report says what was seen', { skip: noCell }, async t => {
   passes(t, run(probe, 'npm', 'run', 'report'));
@@ -140,7 +171,7 @@ t.test('its compatibility report says what was seen', { skip: noCell }, async t 
   t.equal(name, 'my-probe');
   const cell = cells.find((/** @type {any} */ each) => each.cell === CELL);
   t.equal(cell.ok, true);
-  t.match(cell.alternatives, [{ point: 'enter', state: 'seen', compared: 29 }]);
+  t.match(cell.alternatives, [{ point: 'enter', state: 'seen', compared: COMPARED }]);
   t.match(readFileSync(join(probe, 'compatibility.md'), 'utf8'), /my-probe/);
   t.match(readFileSync(join(probe, 'out/report/compatibility.html'), 'utf8'), /my-probe/);
 });

@@ -15,6 +15,23 @@ export function progress(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Shown of what a failed program printed; its first complaint is the one that counts. */
+const OUTPUT_LINES = 20;
+
+/**
+ * What a person should read of an error, as lines: its message, the next step where one is known,
+ * and what a failed program printed where the message has not all of it.
+ */
+export function errorLines(error: Error): string[] {
+  const { hint, output = '' } = error as { hint?: string; output?: string };
+  const printed = output.trim().split('\n');
+  return [
+    error.message,
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+    ...(printed.length > 3 ? printed.slice(0, OUTPUT_LINES).map(line => `  | ${line}`) : []),
+  ];
+}
+
 /** Returns the words of a comma-separated list; none for undefined. */
 export function commaList(text: string | undefined): string[] {
   return (text ?? '').split(',').filter(Boolean);

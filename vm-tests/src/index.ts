@@ -11,5 +11,6 @@ export { WarmGuest, type Delivery, type WarmGuestRequest } from './guest/warm.js
 export { workloadFolder } from './lanes/objects.js';
 export { failureExcerpt, judgeSuite, type SuiteVerdict } from './lanes/verdict.js';
 export { askHost } from './lanes/host.js';
+export { buildOwnWorkloads, ownWorkloadFolder } from './own-workloads.js';
 export { buildWorkloads } from './workloads.js';
 export { withScratch } from './scratch.js';

@@ -13,6 +13,7 @@ import { bundleSuite, testSuite, type TestSuite } from './lanes/bundle.js';
 import { objectFiles, workloadFiles } from './lanes/objects.js';
 import { buildMachine } from './machines/machine.js';
 import { readMatrix, selectCells, type Architecture } from './matrix.js';
+import { buildOwnWorkloads, ownWorkloadFiles } from './own-workloads.js';
 import { buildEveryWorkload } from './releases.js';
 import { withScratch } from './scratch.js';
 import { inWorkspace, probePackages, workspaceRoot } from './surroundings.js';
@@ -62,8 +63,15 @@ export async function machineCommand(args: string[]): Promise<number> {
       bundles.push({ from: await bundleSuite(suite, scratch), to: `tests/${suite.name}.mjs` });
     }
     for (const cell of selectCells(matrix, wanted)) {
+      const own: PayloadFile[] = [];
+      for (const { folder, name } of tests) {
+        await buildOwnWorkloads(folder, cell.architecture, progress);
+        const to = `own-workloads/${name}`;
+        own.push(...(await ownWorkloadFiles(folder, cell.architecture, to)));
+      }
       const files = [
         ...bundles,
+        ...own,
         ...(await objectFiles(cell.architecture, 'bpf')),
         ...(await programs(cell.architecture, values.releases)),
       ];

@@ -7,8 +7,7 @@
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { goReleases } from '@sonde/toolchain';
-import { UsageError, commaList, progress, takeOption } from './command-line.js';
+import { UsageError, commaList, errorLines, progress, takeOption } from './command-line.js';
 import { GUEST_DIED } from './guest/boot.js';
 import { prepareCells } from './guest/fleet.js';
 import { runJob } from './lanes/job.js';
@@ -19,6 +18,7 @@ import { runCommand } from './run-command.js';
 import { outRoot } from './surroundings.js';
 import { machineCommand } from './machine-command.js';
 import { buildWorkloads } from './workloads.js';
+import { workloadsCommand } from './workloads-command.js';
 
 const USAGE = `usage: sonde-vm cells [--cells LIST] [--shard K/N] [--json]
        sonde-vm prepare [--cells LIST]
@@ -57,32 +57,6 @@ function stopOnSignals(): void {
   // An executor that was killed cannot send a signal any more, but its end of this pipe closes.
   process.stdin.on('end', () => process.exit(codes.SIGTERM)).resume();
   (process.stdin as unknown as { unref?: () => void }).unref?.();
-}
-
-async function workloads(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { arch: { type: 'string' }, go: { type: 'string' } },
-  });
-  const wanted = commaList(values.arch);
-  const { architectures } = readMatrix();
-  const chosen = architectures.filter(
-    a => wanted.length === 0 || wanted.includes(a.name) || wanted.includes(a.bpf),
-  );
-  if (chosen.length === 0)
-    throw new UsageError(`build workloads: no architecture ${wanted.join()}`);
-  const all = [undefined, ...Object.keys(goReleases)];
-  const some = values.go === undefined ? [undefined] : commaList(values.go);
-  for (const architecture of chosen) {
-    for (const goRelease of values.go === 'all' ? all : some) {
-      const names = positionals.length > 0 ? { names: positionals } : {};
-      const release = goRelease === undefined ? {} : { goRelease };
-      const paths = await buildWorkloads({ architecture, progress, ...names, ...release });
-      process.stdout.write(`${paths.join('\n')}\n`);
-    }
-  }
-  return 0;
 }
 
 async function job(given: string[]): Promise<number> {
@@ -155,7 +129,7 @@ async function prepare(args: string[]): Promise<number> {
 async function main([verb, ...args]: string[]): Promise<number> {
   if (verb === 'cells') return cells(args);
   if (verb === 'prepare') return prepare(args);
-  if (verb === 'workloads') return workloads(args);
+  if (verb === 'workloads') return workloadsCommand(args);
   if (verb === 'run') return runCommand(args, stopper.signal);
   if (verb === 'agree') return agreeCommand(args);
   if (verb === 'report') return reportCommand(args);
@@ -169,10 +143,9 @@ try {
   const code = await main(process.argv.slice(2));
   process.exitCode ||= code;
 } catch (error) {
-  const { code = '', hint } = error as { code?: string; hint?: string };
+  const { code = '' } = error as { code?: string };
   const usage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
-  progress(`sonde-vm: ${(error as Error).message}`);
-  if (hint !== undefined) progress(`  ${hint}`);
+  progress(`sonde-vm: ${errorLines(error as Error).join('\n')}`);
   if (usage) progress(USAGE);
   process.exitCode ||= usage ? 2 : 1;
 }

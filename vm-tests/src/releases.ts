@@ -12,13 +12,8 @@ import { goReleases, run, type Progress } from '@sonde/toolchain';
 import { RELEASE_LIST, type ReleaseList, type ReleaseProgram } from './kit/releases.js';
 import { workloadFolder } from './lanes/objects.js';
 import type { Architecture, GoBuild, Matrix } from './matrix.js';
-import {
-  PLAIN,
-  buildWorkloads,
-  defaultGoRelease,
-  listWorkloads,
-  programName,
-} from './workloads.js';
+import { PLAIN } from './go-program.js';
+import { buildWorkloads, defaultGoRelease, listWorkloads, programName } from './workloads.js';
 
 /** The programs that tests trace, where they are not all of them: see `sonde` in package.json. */
 export interface Traced {

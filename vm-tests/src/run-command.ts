@@ -110,7 +110,7 @@ function totals(verdicts: readonly SuiteVerdict[], projects: number, failed: str
 
 /** Whether a verdict or a text belongs to an entry; one without a place belongs to all of them. */
 function concerns({ project, places }: Entry, { suite, place }: About): boolean {
-  const isPlace = place !== undefined && !['dist', 'bundle'].includes(place);
+  const isPlace = place !== undefined && !['dist', 'bundle', 'workloads'].includes(place);
   return (suite === undefined || suite === project.name) && (!isPlace || hasPlace(places, place));
 }
 

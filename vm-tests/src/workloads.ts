@@ -1,49 +1,19 @@
 /**
- * Builds the Go programs of workloads/ for an architecture and a Go release.
+ * The Go programs of workloads/: what they are, and which are built for an architecture and a
+ * release.
  *
- * The cache is keyed by the sources, the release, the build's flags and the C compiler, so an
- * unchanged program costs a copy, and its toolchain is not even fetched. The facts readers get
- * wrong: `GOTOOLCHAIN=X go build` may silently use another Go, so each release's own `bin/go` runs,
- * and its version has to be found in what it built; sources are copied out of the repository first,
- * because only some releases look for it and only some know the flag that forbids it.
+ * The fact readers get wrong: a program that has no go.mod of its own belongs to one module, with
+ * the package `line` beside it; a program that older releases build too is a module by itself.
  */
-import {
-  chmod,
-  copyFile,
-  cp,
-  mkdir,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readdir, rename } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  cacheRoot,
-  cached,
-  contentKey,
-  exists,
-  goEnvironment,
-  goReleases,
-  goToolchain,
-  run,
-  type GoToolchain,
-  type Progress,
-} from '@sonde/toolchain';
+import { goReleases, goToolchain, run, type GoToolchain, type Progress } from '@sonde/toolchain';
+import { PLAIN, buildGoProgram, type GoSources, type WorkloadBuild } from './go-program.js';
 import { workloadFolder } from './lanes/objects.js';
-import { fetchLibraries, type Libraries } from './libraries.js';
-import { fetchMusl, type Musl } from './musl.js';
+import { fetchLibraries } from './libraries.js';
+import { fetchMusl } from './musl.js';
 import { packageRoot, type Architecture, type GoBuild } from './matrix.js';
-
-/** A build that differs in its C half as well. */
-interface WorkloadBuild extends GoBuild {
-  /** Further flags of the C compiler. */
-  readonly cFlags?: readonly string[];
-  /** Built against musl instead of the machine's own C library. */
-  readonly musl?: boolean;
-}
 
 /** One program of workloads/workloads.json. */
 export interface WorkloadEntry {
@@ -59,8 +29,6 @@ export interface WorkloadEntry {
 }
 
 const SOURCES = join(packageRoot, 'workloads');
-/** A build as the toolchain makes it, which adds nothing to a program's name. */
-export const PLAIN: GoBuild = { name: 'plain', set: 'fast', flags: [] };
 
 /** Returns what workloads.json lists. */
 export async function listWorkloads(): Promise<WorkloadEntry[]> {
@@ -104,89 +72,32 @@ async function moduleRelease(folder: string): Promise<string> {
   return /^go (\d+\.\d+)/m.exec(text)?.[1] ?? '';
 }
 
-/** Files of a program, from the folder of its module. */
-async function sourceFiles(entry: WorkloadEntry): Promise<string[]> {
-  const module = moduleFolder(entry);
-  const folders = module === SOURCES ? ['line', entry.name] : ['.'];
-  const lists = folders.map(async folder =>
-    (await readdir(join(module, folder))).sort().map(file => join(folder, file)),
-  );
-  return [...new Set(['go.mod', ...(await Promise.all(lists)).flat()])];
+/** Files in a folder, as paths from `root`, in one order everywhere. */
+async function filesIn(root: string, folder: string): Promise<[string, string][]> {
+  const names = (await readdir(join(root, folder))).sort();
+  return names.map(name => [join(folder, name), join(root, folder, name)]);
 }
 
-interface BuildRequest {
-  readonly entry: WorkloadEntry;
-  readonly architecture: Architecture;
-  /** Release line. */
-  readonly release: string;
-  readonly build: WorkloadBuild;
-  readonly musl: Musl | undefined;
-  /** What the C compiler says of itself; empty for programs without C. */
-  readonly compiler: string;
-  readonly libraries: Libraries | undefined;
-  /** Finds the toolchain; called only when something has to be built. */
-  readonly toolchain: () => Promise<GoToolchain>;
-  readonly progress: Progress;
+/**
+ * What belongs to every program of the shared module: its go.mod, and the package `line`, which
+ * programs import as `sonde.test/workloads/line`.
+ */
+export async function sharedModule(): Promise<[string, string][]> {
+  return [['go.mod', join(SOURCES, 'go.mod')], ...(await filesIn(SOURCES, 'line'))];
 }
 
-/** Returns the path of the program in the cache, after building it where it is not there. */
-async function buildOne(request: BuildRequest): Promise<string> {
-  const { entry, architecture: arch, release, build, compiler, libraries } = request;
-  const parts: (string | Uint8Array)[] = [arch.goarch, compiler, ...build.flags];
-  if (libraries !== undefined) parts.push(libraries.key);
-  parts.push(...(build.cFlags ?? []), ...(request.musl === undefined ? [] : [request.musl.key]));
-  for (const file of await sourceFiles(entry)) {
-    parts.push(file, await readFile(join(moduleFolder(entry), file)));
+async function sourcesOf({ name }: WorkloadEntry, module: string): Promise<GoSources> {
+  if (module !== SOURCES) {
+    const goMod = [['go.mod', join(module, 'go.mod')]] as const;
+    return { files: new Map([...goMod, ...(await filesIn(module, '.'))]), main: '.' };
   }
-  const nameFor = (version: string): string =>
-    `${entry.name}-${arch.name}-${version}-${build.name}-${contentKey([version, ...parts])}`;
-  const pinned = nameFor(`go${goReleases[release] ?? ''}`);
-  if (await exists(join(cacheRoot(), 'workload', pinned))) {
-    return join(await cached('workload', pinned, async () => undefined), entry.name);
-  }
-  const toolchain = await request.toolchain();
-  const folder = await cached('workload', nameFor(toolchain.version), directory =>
-    compile(request, toolchain, directory),
-  );
-  return join(folder, entry.name);
+  const files = [...(await sharedModule()), ...(await filesIn(SOURCES, name))];
+  return { files: new Map(files), main: `./${name}` };
 }
 
-async function compile(
-  request: BuildRequest,
-  toolchain: GoToolchain,
-  directory: string,
-): Promise<void> {
-  const { entry, architecture: arch, build, progress } = request;
-  const how = build.name === PLAIN.name ? '' : `, ${build.name}`;
-  progress(`building ${entry.name} for ${arch.name} with ${toolchain.version}${how}`);
-  const module = moduleFolder(entry);
-  const sources = join(directory, 'sources');
-  for (const file of await sourceFiles(entry)) await cp(join(module, file), join(sources, file));
-  const output = join(directory, entry.name);
-  const place = module === SOURCES ? `./${entry.name}` : '.';
-  const specs = join(sources, 'musl.specs');
-  if (request.musl !== undefined) await writeFile(specs, request.musl.specs);
-  const { cFlags } = build;
-  // The build of a fixture never makes the machine slow for whoever works on it.
-  const command = [toolchain.go, 'build', ...build.flags, '-o', output, place];
-  await run('nice', command, {
-    cwd: sources,
-    env: {
-      ...goEnvironment(toolchain),
-      GOOS: 'linux',
-      GOARCH: arch.goarch,
-      CGO_ENABLED: entry.cgo ? '1' : '0',
-      CC: request.musl === undefined ? arch.compiler : `${arch.compiler} -specs=${specs}`,
-      ...(cFlags !== undefined && { CGO_CFLAGS: ['-g', '-O2', ...cFlags].join(' ') }),
-      ...request.libraries?.env,
-    },
-    what: `build workload ${entry.name} for ${arch.name} with ${toolchain.version}${how}`,
-  });
-  await rm(sources, { recursive: true });
-  // Not `go version`: the oldest one misreads stripped arm64 PIE programs, whose pointers are zero.
-  if (!(await readFile(output)).includes(toolchain.version)) {
-    throw new Error(`build workload ${entry.name}: it was not built by ${toolchain.version}`);
-  }
+/** What an architecture's C compiler says of itself. Throws CommandError where there is none. */
+export function compilerVersion({ compiler, name }: Architecture): Promise<string> {
+  return run(compiler, ['--version'], { what: `find a C compiler for ${name}` });
 }
 
 /** What to build: one architecture, one Go release, and all programs unless some are named. */
@@ -221,29 +132,27 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
     if (names && !names.includes(entry.name)) continue;
     if (!isOlder(release, await moduleRelease(moduleFolder(entry)))) entries.push(entry);
   }
-  const compiler = entries.some(e => e.cgo)
-    ? await run(architecture.compiler, ['--version'], {
-        what: `find a C compiler for ${architecture.name}`,
-      })
-    : '';
+  const compiler = entries.some(e => e.cgo) ? await compilerVersion(architecture) : '';
   let fetched: Promise<GoToolchain> | undefined;
   const toolchain = (): Promise<GoToolchain> => (fetched ??= goToolchain(release, progress));
   const folder = workloadFolder(architecture);
   await mkdir(folder, { recursive: true });
   const paths: string[] = [];
   for (const entry of entries) {
+    const { name, cgo } = entry;
+    const sources = await sourcesOf(entry, moduleFolder(entry));
     const libraries =
       entry.libraries && (await fetchLibraries(entry.libraries, architecture, progress));
     for (const each of buildsOf(entry, request)) {
       const musl = each.musl === true ? await fetchMusl(architecture, progress) : undefined;
-      if (musl !== undefined) await place(musl.loader.path, folder, musl.loader.name);
-      const built = await buildOne({
-        ...{ entry, architecture, release, build: each, toolchain, progress, libraries, musl },
-        compiler: entry.cgo ? compiler : '',
+      if (musl !== undefined) await placeProgram(musl.loader.path, folder, musl.loader.name);
+      const built = await buildGoProgram({
+        ...{ name, cgo, sources, architecture, release, build: each, toolchain, progress },
+        ...{ libraries, musl, compiler: cgo ? compiler : '' },
       });
-      paths.push(await place(built, folder, programName(entry.name, goRelease, each.name)));
+      paths.push(await placeProgram(built, folder, programName(name, goRelease, each.name)));
     }
-    for (const { name, path } of libraries?.shared ?? []) await place(path, folder, name);
+    for (const each of libraries?.shared ?? []) await placeProgram(each.path, folder, each.name);
   }
   return paths;
 }
@@ -255,7 +164,8 @@ function buildsOf(entry: WorkloadEntry, { goRelease, build }: WorkloadRequest): 
   return [PLAIN, ...(entry.builds ?? []).map(each => ({ ...each, set: PLAIN.set }))];
 }
 
-async function place(built: string, folder: string, name: string): Promise<string> {
+/** Copies a program into `folder` under `name`, where one may be running; returns its path. */
+export async function placeProgram(built: string, folder: string, name: string): Promise<string> {
   const path = join(folder, name);
   const temporary = join(folder, `.${name}.${process.pid}`);
   await copyFile(built, temporary);

@@ -1,7 +1,7 @@
 /**
  * What an author reads after a mistake: file and line, what is wrong, and what to do. What a reader
- * would get wrong: schemas are run without being type-checked, so a mistake in one shows as an error
- * of its own code.
+ * would get wrong: schemas are run without being type-checked, so that a mistake in one shows as an
+ * error of its own code.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

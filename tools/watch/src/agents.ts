@@ -46,17 +46,17 @@ export class HostAgents implements AgentPlace {
   readonly name = 'host';
   readonly #agent: string;
   readonly #folder: string;
-  readonly #workloads: string;
+  readonly #workloads: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #lines: string[] = [];
   #ready = new Deferred<void>();
   #closed = false;
 
   /**
-   * `agent` is the bundled agent, removed at the end; `workloads` the folder of the programs that
-   * tests start.
+   * `agent` is the bundled agent, removed at the end; `workloads` the environment that
+   * says where the programs lie that tests start.
    */
-  constructor(agent: string, folder: string, workloads: string) {
+  constructor(agent: string, folder: string, workloads: Readonly<Record<string, string>>) {
     this.#agent = agent;
     this.#folder = folder;
     this.#workloads = workloads;
@@ -73,7 +73,7 @@ export class HostAgents implements AgentPlace {
       TAP_TIMEOUT: '0',
       NO_COLOR: '1',
       SONDE_CELL: 'host',
-      SONDE_WORKLOADS: this.#workloads,
+      ...this.#workloads,
     };
     const child = spawn('setpriv', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
@@ -165,6 +165,7 @@ export class GuestAgents implements AgentPlace {
           TAP_TIMEOUT: '0',
           NO_COLOR: '1',
           SONDE_WORKLOADS: '/payload/workloads',
+          SONDE_OWN_WORKLOADS: '/payload/own-workloads',
           SONDE_OBJECT_DIR: '/tmp',
           SONDE_OUT: '/out',
         },

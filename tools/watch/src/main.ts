@@ -55,7 +55,7 @@ async function loop(probeDir: string, cell: Cell | undefined, options: Options):
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => stop.abort());
     }
-    const place = await openPlace(cell, folder, progress);
+    const place = await openPlace(probeDir, cell, folder, progress);
     const rounds = new Rounds({ probeDir, arch: bpfArch(cell), place, folder, all: options.all });
     try {
       await place.ready();

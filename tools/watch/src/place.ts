@@ -7,8 +7,10 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   askHost,
+  buildOwnWorkloads,
   buildWorkloads,
   hostArchitecture,
+  ownWorkloadFolder,
   readMatrix,
   selectCells,
   workloadFolder,
@@ -46,8 +48,12 @@ export async function chooseCell(
   return selectCells(matrix, ['fast']).findLast(cell => cell.architecture.name === own);
 }
 
-/** Bundles the agent, builds the programs that tests start, and starts the first agent. */
+/**
+ * Bundles the agent, builds the programs that the probe's tests start, its own ones among them, and
+ * starts the first agent.
+ */
 export async function openPlace(
+  probeDir: string,
   cell: Cell | undefined,
   folder: string,
   progress: Progress,
@@ -56,11 +62,15 @@ export async function openPlace(
   const architecture = cell?.architecture ?? hostArchitecture(matrix);
   const agent = join(folder, 'agent.mjs');
   const programs = await buildWorkloads({ architecture, progress });
+  const own = await buildOwnWorkloads(probeDir, architecture, progress);
   if (cell === undefined) {
     // Inside this package, so that koffi is found in the workspace's node_modules.
     const inside = fileURLToPath(new URL(`./agent-${process.pid}.mjs`, import.meta.url));
     await bundleAgent(inside);
-    return new HostAgents(inside, folder, workloadFolder(architecture));
+    return new HostAgents(inside, folder, {
+      SONDE_WORKLOADS: workloadFolder(architecture),
+      SONDE_OWN_WORKLOADS: ownWorkloadFolder(probeDir, architecture),
+    });
   }
   await bundleAgent(agent);
   const loop = join(folder, 'agents.sh');
@@ -69,6 +79,7 @@ export async function openPlace(
     { from: agent, to: 'agent.mjs' },
     { from: loop, to: 'agents.sh' },
     ...programs.map(from => ({ from, to: `workloads/${basename(from)}` })),
+    ...own.map(from => ({ from, to: `own-workloads/${basename(from)}` })),
   ];
   return GuestAgents.start({ matrix, cell, files, folder: join(folder, 'guest'), progress });
 }

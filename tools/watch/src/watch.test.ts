@@ -32,7 +32,7 @@ t.test('each save has its verdict', async t => {
   const quiet = (): void => undefined;
   const cell = await chooseCell(undefined, quiet);
   await withScratch(async folder => {
-    const place = await openPlace(cell, folder, quiet);
+    const place = await openPlace(PROBE, cell, folder, quiet);
     const rounds = new Rounds({ probeDir: PROBE, arch: bpfArch(cell), place, folder, all: false });
     const save = async (text: string) => {
       writeFileSync(SOURCE, text);

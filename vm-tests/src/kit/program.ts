@@ -6,9 +6,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { workloadsFolder } from './workloads-folder.js';
+import { programPath } from './workloads-folder.js';
 
 /** How to start a program. */
 export interface ProgramOptions {
@@ -172,7 +171,7 @@ export function startProgram(
   args: readonly string[] = [],
   options: ProgramOptions = {},
 ): Program {
-  const brought = join(workloadsFolder(), name);
-  const path = !name.includes('/') && existsSync(brought) ? brought : name;
+  const brought = name.includes('/') ? name : programPath(name);
+  const path = existsSync(brought) ? brought : name;
   return new Program(path, args, text => text, options);
 }

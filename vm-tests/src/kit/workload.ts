@@ -6,9 +6,9 @@
  * may attach to a process that has not yet mapped its libraries.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Program, type ProgramOptions } from './program.js';
-import { workloadsFolder } from './workloads-folder.js';
+import { programPath } from './workloads-folder.js';
 
 /** One line of a workload, parsed; what its fields mean is the workload's own business. */
 export type WorkloadLine = Record<string, unknown>;
@@ -21,7 +21,7 @@ export interface WorkloadOptions extends ProgramOptions {
 
 /** Returns the path of a workload's program. Throws when it was not built. */
 export function workloadPath(name: string, goRelease?: string): string {
-  const path = join(workloadsFolder(), goRelease === undefined ? name : `${name}-go${goRelease}`);
+  const path = programPath(goRelease === undefined ? name : `${name}-go${goRelease}`);
   if (existsSync(path)) return path;
   throw new Error(`start workload ${name}: no ${path}; build it with \`sonde-vm workloads\``);
 }

@@ -58,7 +58,9 @@ export async function testSuite(folder: string): Promise<TestSuite> {
     throw new Error(`collect kernel tests of ${name}: no *${SUFFIX} in ${dist}; build it first`);
   }
   const probe = manifest.sonde?.probe;
-  const { workloads, goReleases } = manifest.sonde ?? {};
+  const { workloads: named, goReleases } = manifest.sonde ?? {};
+  // Those that the package brings itself are built in any case.
+  const workloads = named?.filter(each => !existsSync(join(folder, 'workloads', each)));
   const traced = { ...(workloads && { workloads }), ...(goReleases && { goReleases }) };
   const suite = { name, folder, files: files.map(f => join(dist, f)), traced };
   return probe === undefined ? suite : { ...suite, probe: join(folder, probe) };

@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { packageRoot, type Architecture } from '../matrix.js';
 import { sondeProgram } from '../surroundings.js';
+import { ownWorkloadFolder } from '../own-workloads.js';
 import { objectFiles, workloadFolder } from './objects.js';
 
 /** Whether programs can be loaded and attached here, and the reason in a few words. */
@@ -83,10 +84,11 @@ export async function runOnHost(request: HostRequest): Promise<void> {
   // Inside this package, so that koffi is found in the node_modules around it.
   const bundles = join(packageRoot, 'dist/bundles');
   await mkdir(bundles, { recursive: true });
-  for (const [index, { name, bundle }] of request.programs.entries()) {
+  for (const [index, { name, bundle, folder }] of request.programs.entries()) {
     const program = join(bundles, `${name}.mjs`);
     await copyFile(bundle, program);
-    const { lines, code } = await runNode(program, env, request);
+    const own = { SONDE_OWN_WORKLOADS: ownWorkloadFolder(folder, request.architecture) };
+    const { lines, code } = await runNode(program, { ...env, ...own }, request);
     await request.onEnd(index, lines, code);
   }
 }

@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as hostRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '@sonde/toolchain';
+import { errorLines } from '../command-line.js';
 import type { GuestResult } from '../guest/boot.js';
 import { runFleet } from '../guest/fleet.js';
 import type { Step } from '../guest/payload.js';
@@ -15,6 +16,7 @@ import { hostArchitecture, type Cell, type Matrix } from '../matrix.js';
 import { HOST } from '../plan.js';
 import type { StatusBoard } from '../status.js';
 import { withScratch } from '../scratch.js';
+import { buildOwnWorkloads, ownWorkloadFiles } from '../own-workloads.js';
 import { buildEveryWorkload, tracedByAll } from '../releases.js';
 import { compareKernels } from './agreement.js';
 import { bundleSuite, type TestSuite } from './bundle.js';
@@ -94,12 +96,11 @@ export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict
       await forgetResults(folder, own);
     }
     for (const suite of suites) {
-      try {
-        ready.push({ suite, bundle: await bundleSuite(suite, scratch) });
-      } catch (error) {
-        const verdict = brokenSuite(suite.name, 'bundle', (error as Error).message);
-        verdicts.push(verdict);
-        request.print(verdictLine(verdict), { suite: suite.name });
+      const prepared = await prepareSuite(request, suite, scratch);
+      if ('bundle' in prepared) ready.push(prepared);
+      else {
+        verdicts.push(prepared);
+        request.print(verdictLine(prepared), { suite: suite.name });
       }
     }
     if (ready.length === 0) return verdicts;
@@ -113,6 +114,31 @@ export function runKernelTests(request: KernelTestRequest): Promise<SuiteVerdict
     }
     return compared;
   });
+}
+
+/** Bundles a suite and builds the programs that its package brings, or says why it cannot run. */
+async function prepareSuite(
+  request: KernelTestRequest,
+  suite: TestSuite,
+  scratch: string,
+): Promise<Ready | SuiteVerdict> {
+  let step = 'bundle';
+  try {
+    const bundle = await bundleSuite(suite, scratch);
+    step = 'workloads';
+    const cells = request.cells.filter(cell => request.wants(suite.name, cell.name));
+    const onHost = request.host !== 'never' && request.wants(suite.name, HOST);
+    const architectures = new Set([
+      ...(onHost ? [hostArchitecture(request.matrix)] : []),
+      ...cells.map(cell => cell.architecture),
+    ]);
+    for (const each of architectures) {
+      await buildOwnWorkloads(suite.folder, each, request.progress);
+    }
+    return { suite, bundle };
+  } catch (error) {
+    return brokenSuite(suite.name, step, errorLines(error as Error).join('\n       '));
+  }
 }
 
 /** Keeps a suite's output and shows its verdict, with the end of the output when it failed. */
@@ -170,6 +196,11 @@ async function onHost(
   return verdicts;
 }
 
+/** Where the programs that a suite's package brings lie on the payload disk. */
+function ownFolder(suite: string): string {
+  return `own-workloads/${suite}`;
+}
+
 /** One suite as a program of a guest. */
 function stepOf(request: KernelTestRequest, { suite }: Ready): Step {
   return {
@@ -177,7 +208,11 @@ function stepOf(request: KernelTestRequest, { suite }: Ready): Step {
     // A young generation that need not grow first: a tenth of the time under emulation.
     command: ['node', '--min-semi-space-size=16', `/payload/tests/${suite.name}.mjs`],
     // tap's own limit is 30 s, which an emulated processor on a busy machine exceeds.
-    env: { ...GUEST_ENVIRONMENT, TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10) },
+    env: {
+      ...GUEST_ENVIRONMENT,
+      SONDE_OWN_WORKLOADS: `/payload/${ownFolder(suite.name)}`,
+      TAP_TIMEOUT: String(request.suiteTimeoutSeconds - 10),
+    },
     timeoutSeconds: request.suiteTimeoutSeconds,
   };
 }
@@ -214,7 +249,11 @@ async function inGuests(
     cells: request.cells,
     files: async arch => {
       await buildEveryWorkload(request.matrix, arch, request.builds, request.progress, traced);
+      const own = ready.map(({ suite: { folder, name } }) =>
+        ownWorkloadFiles(folder, arch, ownFolder(name)),
+      );
       return [
+        ...(await Promise.all(own)).flat(),
         ...ready.map(({ suite, bundle }) => ({ from: bundle, to: `tests/${suite.name}.mjs` })),
         ...(await objectFiles(
           arch,

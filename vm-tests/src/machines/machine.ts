@@ -57,6 +57,7 @@ function testScript(tests: readonly string[], cell: string): string {
     'cd /tmp',
     `for name in \${@:-${tests.join(' ')}}; do`,
     '  echo "# $name on $(uname -r)"',
+    '  export SONDE_OWN_WORKLOADS="/payload/own-workloads/$name"',
     '  node "/payload/tests/$name.mjs" < /dev/null; code=$?',
     '  echo "# $name exited with $code"',
     '  [ $code = 0 ] || worst=$code',
