@@ -8,7 +8,7 @@
 import { basename } from 'node:path';
 import t, { type Test } from 'tap';
 import { cellInfo, reportCompared, startWorkload } from '@sonde/vm-tests/kit';
-import { LASTING_SECONDS, traceLeak, type Frame } from './testing/traced-program.js';
+import { traceLeak, type Frame } from './testing/traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
@@ -53,7 +53,7 @@ for (const program of programs) {
     test.teardown(() => workload.stop());
     await workload.next();
     workload.send(`leak ${RATE}`);
-    const { report } = await traceLeak(program, workload, LASTING_SECONDS);
+    const { report } = await traceLeak(program, workload);
     const [first] = report.suspects;
     test.equal(first?.class, 'c-leak');
     test.equal(first?.truncated ?? null, null);
@@ -70,7 +70,7 @@ for (const program of inlining) {
     test.teardown(() => workload.stop());
     await workload.next();
     workload.send('leak 5');
-    const { report } = await traceLeak(program, workload, LASTING_SECONDS, ['--inlined']);
+    const { report } = await traceLeak(program, workload, ['--inlined']);
     const [first] = report.suspects;
     test.match(first, { class: 'c-leak', truncated: null });
     const frames = first?.frames ?? [];

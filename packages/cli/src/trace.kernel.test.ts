@@ -15,7 +15,7 @@ import {
   startTruth,
   startWorkload,
 } from '@sonde/vm-tests/kit';
-import { LASTING_SECONDS, traceLeak, type Finding } from './testing/traced-program.js';
+import { traceLeak, type Finding } from './testing/traced-program.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
@@ -55,7 +55,7 @@ t.test('the service of npm start: the C function, its Go caller, and the size', 
   const workload = startWorkload('leaky');
   test.teardown(() => workload.stop());
   await workload.next();
-  const finding = await traceLeak('leaky', workload, LASTING_SECONDS);
+  const finding = await traceLeak('leaky', workload);
   compareLeak(test, finding, ['cache_entry_new', 'main.renderThumbnail']);
 });
 

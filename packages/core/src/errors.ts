@@ -83,3 +83,8 @@ export class LoadError extends Error {
     if (options.hint !== undefined) this.hint = options.hint;
   }
 }
+
+/** What was thrown, as an Error; anything else becomes the message of one. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

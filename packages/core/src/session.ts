@@ -3,7 +3,7 @@
  * easy to get wrong: nothing is pinned anywhere, so whatever ends this process detaches everything;
  * stop() only does it sooner, and reads what was still in the ring.
  */
-import { UsageError } from './errors.js';
+import { asError, UsageError } from './errors.js';
 import { closeFd, enableStatistics, liftMemlockLimit, type MapRows } from './libbpf/index.js';
 import { Features } from './loader/index.js';
 import { mapRing, RingReader, RingWakeup } from './ringbuf/index.js';
@@ -28,7 +28,7 @@ import type {
   UnwindCounts,
 } from './session/session-types.js';
 import { StackReader } from './session/stack-reader.js';
-import { startProbe } from './session/start-probe.js';
+import { LoadedForSession } from './session/start-probe.js';
 import { isUnwindable, WholeStacks } from './session/whole-stacks.js';
 import { openTarget, type Target } from './target/index.js';
 
@@ -50,6 +50,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   readonly #calibration: Calibration;
   readonly #shared = new SharedMaps();
   readonly #router = new RecordRouter();
+  readonly #loaded: LoadedForSession[] = [];
   readonly #running: RunningProbe[] = [];
   readonly #brake: BrakeAction[] = [];
   readonly #watch = new AbortController();
@@ -95,31 +96,35 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     const features = await Features.ask(this.#options.features);
     checkRing(this.process, features);
     checkPidNamespace(this.process, features);
-    this.#cpuAtStartNs = this.process.cpuNs() ?? 0;
-    this.#lastCpuNs = this.#cpuAtStartNs;
+    const around = {
+      target: this.process,
+      features,
+      shared: this.#shared,
+      sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax, sonde_rules: undefined },
+      wholeStacks: this.#unwinds(),
+      mapEntries,
+      wakeupBytes: ringBytes / 4,
+      verifierStatistics: this.#options.verifierStatistics === true,
+    };
     try {
       for (const request of probes) {
         const eventBase = this.#router.add(request.module.ir);
-        const running = startProbe(request, eventBase, {
-          target: this.process,
-          features,
-          shared: this.#shared,
-          sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax, sonde_rules: undefined },
-          wholeStacks: this.#unwinds(),
-          mapEntries,
-          wakeupBytes: ringBytes / 4,
-          verifierStatistics: this.#options.verifierStatistics === true,
-        });
-        this.#running.push(running);
+        this.#loaded.push(new LoadedForSession(request, eventBase, around));
       }
-      this.#listen(ringBytes);
+      const reader = this.#openRing(ringBytes);
+      this.#cpuAtStartNs = this.#lastCpuNs = this.process.cpuNs() ?? 0;
+      for (const loaded of this.#loaded) {
+        this.#running.push(loaded.attach(() => this.#lookAhead(reader)));
+      }
+      this.#listen(reader);
     } catch (error) {
       await this.#takeBack();
       throw error;
     }
   }
 
-  #listen(ringBytes: number): void {
+  /** Maps the ring and the rules before anything is attached: the first records need both. */
+  #openRing(ringBytes: number): RingReader | undefined {
     const ring = this.#shared.get('sonde_ring');
     const rules = this.#shared.get('sonde_rules');
     if (rules !== undefined && this.#unwinds() && isUnwindable(this.process)) {
@@ -127,15 +132,20 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
       this.#router.onStackCopy(this.#whole.accept);
     }
     this.#stacks = new StackReader(this.#shared.get('sonde_stacks'), this.#whole);
-    if (ring !== undefined) {
-      const reader = new RingReader(mapRing(ring.fd, ringBytes));
-      this.#reader = reader;
+    if (ring !== undefined) this.#reader = new RingReader(mapRing(ring.fd, ringBytes));
+    return this.#reader;
+  }
+
+  #listen(reader: RingReader | undefined): void {
+    const ring = this.#shared.get('sonde_ring');
+    if (ring !== undefined && reader !== undefined) {
       this.#wakeup = new RingWakeup(
         ring.fd,
         () => this.#step(reader),
         error => this.#end({ reason: 'error', error }),
       );
     }
+    for (const probe of this.#running) probe.begin();
     this.#judgedAtNs = this.#now();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#time();
@@ -155,8 +165,13 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     return this.#options.wholeStacks !== false && isUnwindable(this.process);
   }
 
+  /** Installs the rules that records in the ring wait for; reads none of them. */
+  #lookAhead(reader: RingReader | undefined): void {
+    if (this.#whole !== undefined) reader?.lookAhead(this.#whole.foresee);
+  }
+
   #step(reader: RingReader): number {
-    if (this.#whole !== undefined) reader.lookAhead(this.#whole.foresee);
+    this.#lookAhead(reader);
     const records = this.#read(() => reader.step(this.#router.route, STEP_BYTES));
     if (records === 0) this.#whole?.settle();
     return records;
@@ -235,7 +250,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   drain(): number {
     const reader = this.#reader;
     if (reader === undefined) return 0;
-    if (this.#whole !== undefined) reader.lookAhead(this.#whole.foresee);
+    this.#lookAhead(reader);
     return this.#read(() => reader.drain(this.#router.route));
   }
 
@@ -342,7 +357,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
   #free(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const probe of this.#running) probe.object.close();
+    for (const loaded of this.#loaded) loaded.close();
     this.#stacks = new StackReader(undefined);
     this.#whole?.close();
     this.#shared.close();
@@ -356,10 +371,6 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
     this.#reader?.close();
     this.#free();
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /**

@@ -63,30 +63,23 @@ async function noteLosses(workload: Traced, said: [atMs: number, bytes: number][
   }
 }
 
-/** How long a real processor is traced, in seconds. */
+/** How long a program is traced, in seconds. */
 const TRACED_SECONDS = 12;
 
 /**
- * The same for a program whose loss does not end: an emulated processor, on a busy machine, spends
- * the first ten to twenty seconds on the rules of code that it meets for the first time.
- */
-export const LASTING_SECONDS = process.env['SONDE_LANE'] === 'guest' ? 45 : TRACED_SECONDS;
-
-/**
- * Runs `sonde trace` on a program for so many seconds, with further flags, and ends it. `name`
+ * Runs `sonde trace` on a program for a while, with further flags, and ends it. `name`
  * tells the reports of one run apart. Throws when the trace fails.
  */
 export async function traceLeak(
   name: string,
   workload: Traced,
-  seconds = TRACED_SECONDS,
   flags: readonly string[] = [],
 ): Promise<Finding> {
   const said: [number, number][] = [];
   const noted = noteLosses(workload, said);
   const cli = process.env['SONDE_CLI'] ?? '';
   const path = join(process.env['SONDE_OUT'] ?? '.', `trace-${name}.json`);
-  const words = ['--duration', `${seconds}s`, '--max-overhead', 'off', '--json', path];
+  const words = ['--duration', `${TRACED_SECONDS}s`, '--max-overhead', 'off', '--json', path];
   const args = [cli, 'trace', '--pid', String(workload.pid), ...words, ...flags];
   rmSync(path, { force: true });
   await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 });

@@ -4,6 +4,7 @@
  * per record costs the target four times as much), so the timer is not a fallback, it is the rule.
  */
 import koffi from 'koffi';
+import { asError } from '../errors.js';
 
 type PollHandle = ReturnType<typeof koffi.node.poll>;
 
@@ -52,7 +53,7 @@ export class RingWakeup {
       records = this.#drain();
     } catch (error) {
       this.close();
-      this.onError(error instanceof Error ? error : new Error(String(error)));
+      this.onError(asError(error));
       return 0;
     }
     if (records > 0 && this.#handle !== undefined) {

@@ -110,12 +110,17 @@ export class ProbeAttacher {
   /**
    * Attaches every point, in the order of the plans. Throws when a required one has no alternative
    * that works: the one reason there is, or an error with all of them. Nothing is attached then.
+   * `between` is called after each step: what is attached already sends records.
    */
-  attachAll(plans: readonly PointPlan[]): HeldPoint[] {
+  attachAll(plans: readonly PointPlan[], between: () => void): HeldPoint[] {
     const held = new Map<PointPlan, HeldPoint>();
     try {
-      if (usesMultiLinks(this.#context.features)) this.#attachTogether(plans, held);
-      for (const plan of plans) if (!held.has(plan)) held.set(plan, this.#attachFirst(plan));
+      if (usesMultiLinks(this.#context.features)) this.#attachTogether(plans, held, between);
+      for (const plan of plans) {
+        if (held.has(plan)) continue;
+        held.set(plan, this.#attachFirst(plan));
+        between();
+      }
     } catch (error) {
       for (const links of new Set([...held.values()].map(point => point.links))) void links.close();
       throw error;
@@ -128,7 +133,11 @@ export class ProbeAttacher {
    * that fails, the points are left to attachFirst, which finds out whose fault it was. Returns go
    * first: a return without its entry is harmless, an entry whose return is missed is not.
    */
-  #attachTogether(plans: readonly PointPlan[], held: Map<PointPlan, HeldPoint>): void {
+  #attachTogether(
+    plans: readonly PointPlan[],
+    held: Map<PointPlan, HeldPoint>,
+    between: () => void,
+  ): void {
     const groups = new Map<string, Grouped[]>();
     for (const plan of plans) {
       const [candidate] = plan.candidates;
@@ -141,7 +150,10 @@ export class ProbeAttacher {
       const key = `${order} ${attach.program} ${sites[0]?.file}`;
       groups.set(key, [...(groups.get(key) ?? []), { plan, attach, sites }]);
     }
-    for (const key of [...groups.keys()].sort()) this.#attachGroup(groups.get(key) ?? [], held);
+    for (const key of [...groups.keys()].sort()) {
+      this.#attachGroup(groups.get(key) ?? [], held);
+      between();
+    }
   }
 
   #attachGroup(group: readonly Grouped[], held: Map<PointPlan, HeldPoint>): void {

@@ -62,6 +62,10 @@ interface RunTime {
   meanNs: number;
 }
 
+function hitsOf(point: AttachedPoint): number {
+  return point.sites.reduce((sum, site) => sum + site.hits, 0);
+}
+
 /** A probe that was loaded and attached. */
 export class RunningProbe {
   readonly ir: ProbeIr;
@@ -72,6 +76,7 @@ export class RunningProbe {
   readonly #hits: MapHandle | undefined;
   readonly #losses: MapHandle | undefined;
   #missed = 0;
+  #unpairedAtStart = 0;
   #lossValues: Float64Array = new Float64Array(0);
   /** Hits per point at the last look of the brake. */
   readonly #judged = new Map<string, number>();
@@ -110,6 +115,16 @@ export class RunningProbe {
     }
   }
 
+  /**
+   * Everything is attached. Returns that came before their entry was are none of the losses, as
+   * their calls began before the session did; and what ran meanwhile is not for the brake.
+   */
+  begin(): void {
+    this.refresh();
+    this.#unpairedAtStart = this.losses(0).unpaired;
+    for (const { shown } of this.held) this.#judged.set(shown.point, hitsOf(shown));
+  }
+
   /** Losses as of the last refresh, with the records that the session could not read. */
   losses(malformed: number): LossCounts {
     const value = (name: string): number => {
@@ -120,7 +135,7 @@ export class RunningProbe {
       ringFull: value('ringFull'),
       mapFull: value('mapFull'),
       stackLost: value('stackLost'),
-      unpaired: value('unpaired'),
+      unpaired: value('unpaired') - this.#unpairedAtStart,
       probeMissed: value('probeMissed') + this.#missed,
       readFailed: value('readFailed'),
       malformed,
@@ -144,7 +159,7 @@ export class RunningProbe {
     let hits = 0;
     let cpuNs = 0;
     for (const held of this.held) {
-      for (const site of held.shown.sites) hits += site.hits;
+      hits += hitsOf(held.shown);
       cpuNs += this.#costOf(held, count => count, calibration);
     }
     return { hits, cpuNs };
@@ -155,7 +170,7 @@ export class RunningProbe {
     return this.held
       .filter(held => held.shown.attached)
       .map(held => {
-        const total = held.shown.sites.reduce((sum, site) => sum + site.hits, 0);
+        const total = hitsOf(held.shown);
         const hits = total - (this.#judged.get(held.shown.point) ?? 0);
         this.#judged.set(held.shown.point, total);
         const whole = this.#costOf(held, count => count, calibration);

@@ -1,10 +1,11 @@
 /**
- * From a request to a running probe: plan, load, attach. The fact that is easy to get wrong: when a
- * later step fails, what the earlier ones made is taken back here, so the caller sees all or
- * nothing.
+ * From a request to a running probe: plan and load, then attach. The fact that is easy to get
+ * wrong: these are two steps, because the kernel takes its time to verify a program. Probes that
+ * were attached meanwhile would fill the ring, and nobody would read it.
  */
 import { BpfObject, type MapHandle } from '../libbpf/index.js';
 import {
+  type LoadedProbe,
   loadProbe,
   readProbeObject,
   usesMultiLinks,
@@ -12,9 +13,9 @@ import {
   type TargetConfig,
 } from '../loader/index.js';
 import { ProbeAttacher } from './attach-probe.js';
-import { plannedPrograms, planProbe, userPrograms } from './plan.js';
+import { plannedPrograms, planProbe, type PointPlan, userPrograms } from './plan.js';
 import { RunningProbe, type SharedMaps } from './running-probe.js';
-import type { ProbeRequest, SessionTarget } from './session-types.js';
+import type { AttachedProbe, ProbeRequest, SessionTarget } from './session-types.js';
 
 /** What all probes of a session have in common. */
 export interface ProbeSurroundings {
@@ -58,42 +59,60 @@ function adoptShared(
   return around.shared.all;
 }
 
-/**
- * Starts one probe. Throws UsageError, UnsupportedError or LoadError as its steps do; nothing of
- * this probe is loaded or attached then.
- */
-export function startProbe(
-  request: ProbeRequest,
-  eventBase: number,
-  around: ProbeSurroundings,
-): RunningProbe {
-  const { ir, objectBase } = request.module;
-  const { target, features } = around;
-  const plans = planProbe(request, target, features);
-  const bytes = readProbeObject(ir, objectBase);
-  const mode = request.mode ?? ir.modes[0] ?? 'stream';
-  const programs = plannedPrograms(plans);
-  const loaded = loadProbe(
-    {
-      ir,
-      bytes,
-      config: { target: targetConfig(around, eventBase), params: request.params ?? {}, mode },
-      shared: adoptShared(ir.name, bytes, around),
-      mapEntries: around.mapEntries,
+/** A probe that the kernel has accepted, of which nothing runs yet. */
+export class LoadedForSession {
+  readonly #request: ProbeRequest;
+  readonly #plans: readonly PointPlan[];
+  readonly #loaded: LoadedProbe;
+  readonly #around: ProbeSurroundings;
+  readonly #eventBase: number;
+  readonly #mode: AttachedProbe['mode'];
+
+  /** Throws UsageError, UnsupportedError or LoadError; nothing is loaded then. */
+  constructor(request: ProbeRequest, eventBase: number, around: ProbeSurroundings) {
+    const { ir, objectBase } = request.module;
+    const { target, features } = around;
+    const plans = planProbe(request, target, features);
+    const bytes = readProbeObject(ir, objectBase);
+    const mode = request.mode ?? ir.modes[0] ?? 'stream';
+    const programs = plannedPrograms(plans);
+    this.#loaded = loadProbe(
+      {
+        ir,
+        bytes,
+        config: { target: targetConfig(around, eventBase), params: request.params ?? {}, mode },
+        shared: adoptShared(ir.name, bytes, around),
+        mapEntries: around.mapEntries,
+        programs,
+        multiPrograms: usesMultiLinks(features) ? userPrograms(plans) : new Set(),
+        verifierStatistics: around.verifierStatistics,
+      },
       programs,
-      multiPrograms: usesMultiLinks(features) ? userPrograms(plans) : new Set(),
-      verifierStatistics: around.verifierStatistics,
-    },
-    programs,
-  );
-  try {
-    const context = { object: loaded.object, features, pid: target.info.pid };
-    const held = new ProbeAttacher(loaded, context).attachAll(plans);
+    );
+    this.#request = request;
+    this.#plans = plans;
+    this.#around = around;
+    this.#eventBase = eventBase;
+    this.#mode = mode;
+  }
+
+  /**
+   * Attaches every point; `between` is called after each step, for the records of the earlier ones.
+   * Throws as the constructor does; nothing is attached then, and the object is still to be closed.
+   */
+  attach(between: () => void): RunningProbe {
+    const { target, features } = this.#around;
+    const { object, verified: programs } = this.#loaded;
+    const { ir } = this.#request.module;
+    const attacher = new ProbeAttacher(this.#loaded, { object, features, pid: target.info.pid });
+    const held = attacher.attachAll(this.#plans, between);
     const points = held.map(point => point.shown);
-    const shown = { name: ir.name, mode, eventBase, points, programs: loaded.verified };
-    return new RunningProbe(ir, loaded.object, shown, held);
-  } catch (error) {
-    loaded.object.close();
-    throw error;
+    const [mode, eventBase] = [this.#mode, this.#eventBase];
+    return new RunningProbe(ir, object, { name: ir.name, mode, eventBase, points, programs }, held);
+  }
+
+  /** Gives the object back; a running probe of it is over then. */
+  close(): void {
+    this.#loaded.object.close();
   }
 }
