@@ -41,7 +41,11 @@ const pace = ['--jobs=1', '--timeout=1500'];
 const args = ['run', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', ...pace];
 // What tap prints, not its --output-file: that one can lack its first lines on a busy machine.
 const output = openSync(TAP, 'w');
+// Some tests read what Node prints of an error, which Nx asks to be coloured at a terminal.
+const env = { ...process.env, NO_COLOR: '1' };
+delete env['FORCE_COLOR'];
 const result = spawnSync(process.execPath, [run, ...args, ...files], {
+  env,
   stdio: ['ignore', output, 'inherit'],
 });
 closeSync(output);
