@@ -3,46 +3,16 @@
  * `sh` are run. What a reader would get wrong: a page stands for one package. Its blocks go to
  * out/docs, and commands that name the package in packages/ are run on that folder.
  */
-import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
-/** The one guest that commands of the pages boot where the host lane does not work. */
-const CELL = `6.12-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
-const HOST = hostWorks();
-const BLOCK = /^```(\w*)(?: file=(\S+))?\n([\s\S]*?)^```$/gm;
-
-/** Whether tests run on this kernel. @returns {boolean} */
-function hostWorks() {
-  if (process.env['SONDE_LANE'] === 'guest') return false;
-  const args = ['packages/cli/dist/main.js', 'doctor', '--json'];
-  const { stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
-  return JSON.parse(stdout).host.works;
-}
+import { blocksOf, CELL, HOST, readPage, ROOT, run, runsAsShown } from './page.mjs';
 
 // A guest that is built and booted takes longer than tap's half a minute.
 t.setTimeout(0);
 
-/**
- * @param {string} command
- * @param {readonly string[]} args
- * @returns {string} what it printed; the test fails when it did not exit with 0
- */
-function run(command, args) {
-  // A test that is run below tap leaves out the line of its totals, and this one is below tap.
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('TAP'));
-  const lane = { SONDE_CELLS: CELL, SONDE_LANE: HOST ? 'host' : 'guest' };
-  const env = { ...Object.fromEntries(own), ...lane };
-  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', env });
-  t.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
-  return result.stdout;
-}
-
 t.test('a probe written as the page says is generated, compiled, tested and run', async t => {
-  const page = readFileSync(join(ROOT, 'docs', 'adding-a-probe.md'), 'utf8');
+  const page = readPage('adding-a-probe.md');
   // A sibling of nothing: two levels below the root, as packages/probe-x is, so ../../ is the root.
   const folder = join('out', 'probe-syscalls');
   rmSync(join(ROOT, folder), { recursive: true, force: true });
@@ -50,7 +20,7 @@ t.test('a probe written as the page says is generated, compiled, tested and run'
   let commands = 0;
   /** @type {string[]} */
   const outputs = [];
-  for (const [, language, file, text = ''] of page.matchAll(BLOCK)) {
+  for (const { language, file, text } of blocksOf(page)) {
     if (file !== undefined) {
       const path = join(ROOT, folder, file);
       mkdirSync(dirname(path), { recursive: true });
@@ -59,7 +29,7 @@ t.test('a probe written as the page says is generated, compiled, tested and run'
     } else if (language === 'sh') {
       for (const line of text.trim().split('\n')) {
         const [command = '', ...args] = line.replace('packages/probe-syscalls', folder).split(' ');
-        outputs.push(run(command, args));
+        outputs.push(run(t, command, args));
         commands++;
       }
     }
@@ -74,49 +44,24 @@ t.test('a probe written as the page says is generated, compiled, tested and run'
   t.strictSame(Object.keys(probe.events), ['call']);
   const place = HOST ? 'host' : CELL;
   t.match(outputs.at(-1), new RegExp(`^ok +probe-syscalls in ${place}: .*, 3 events`, 'm'));
-  if (HOST) await runsAsShown(t, page, folder);
+  if (!HOST) return;
+  const how = { folder, workload: 'touch', command: 'kernel 1', args: ['syscalls'] };
+  t.match(await runsAsShown(t, page, how), /^call +\d+\.\d{6} +\d+ +\d+$/);
 });
 
-/**
- * Runs the probe on a program here; the table's head has to be the one that the page shows.
- *
- * @param {import('tap').Test} t
- * @param {string} page
- * @param {string} folder the probe's
- */
-async function runsAsShown(t, page, folder) {
-  const arch = process.arch === 'arm64' ? 'arm64' : 'x86_64';
-  const touch = spawn(join(ROOT, 'vm-tests/dist/workloads', arch, 'touch'), {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  const timer = setInterval(() => touch.stdin.write('kernel 1\n'), 50);
-  const program = ['packages/cli/dist/main.js', 'run', 'syscalls', '--probe', folder];
-  const args = [...program, '--pid', `${touch.pid}`, '--duration', '1s'];
-  const sonde = spawn(process.execPath, args, { cwd: ROOT });
-  let out = '';
-  sonde.stdout.on('data', chunk => (out += chunk));
-  await new Promise(resolve => sonde.once('close', resolve));
-  clearInterval(timer);
-  touch.stdin.end();
-  const [, shown = ''] = /^```text\n(EVENT.*)$/m.exec(page) ?? [];
-  const [head = '', first = ''] = out.split('\n');
-  t.equal(head, shown, 'the head of the table');
-  t.match(first, /^call +\d+\.\d{6} +\d+ +\d+$/);
-}
-
 t.test('the tests that the page on testing shows pass, on a kernel where this one lets them', t => {
-  const page = readFileSync(join(ROOT, 'docs', 'testing-a-probe.md'), 'utf8');
+  const page = readPage('testing-a-probe.md');
   const folder = join('out', 'probe-syscalls');
   const files = [];
   let out = '';
-  for (const [, language, file, text = ''] of page.matchAll(BLOCK)) {
+  for (const { language, file, text } of blocksOf(page)) {
     if (file !== undefined) {
       mkdirSync(dirname(join(ROOT, folder, file)), { recursive: true });
       writeFileSync(join(ROOT, folder, file), text);
       files.push(file);
     } else if (language === 'sh') {
       for (const line of text.trim().split('\n')) {
-        out = run('bash', ['-c', line.replace('packages/probe-syscalls', folder)]);
+        out = run(t, 'bash', ['-c', line.replace('packages/probe-syscalls', folder)]);
       }
     }
   }
@@ -129,17 +74,17 @@ t.test('the tests that the page on testing shows pass, on a kernel where this on
   ]);
   const place = HOST ? 'host' : CELL;
   t.match(out, new RegExp(`^ok +probe-syscalls in ${place}: .*, 9 events`, 'm'));
-  t.match(run('node', [join(folder, 'dist/syscalls.test.js')]), /^# \{ total: 3, pass: 3 \}$/m);
+  t.match(run(t, 'node', [join(folder, 'dist/syscalls.test.js')]), /^# \{ total: 3, pass: 3 \}$/m);
   t.end();
 });
 
 t.test('the commands of the page on reading programs work as it says', async t => {
-  const page = readFileSync(join(ROOT, 'docs', 'inspect-and-symbolize.md'), 'utf8');
+  const page = readPage('inspect-and-symbolize.md');
   /** @type {string[]} */
   const outputs = [];
-  for (const [, language, , text = ''] of page.matchAll(BLOCK)) {
+  for (const { language, text } of blocksOf(page)) {
     if (language !== 'sh') continue;
-    for (const line of text.trim().split('\n')) outputs.push(run('bash', ['-c', line]));
+    for (const line of text.trim().split('\n')) outputs.push(run(t, 'bash', ['-c', line]));
   }
   const [, text = '', json = '', line = '', ndjson = '', moves = '', table = '', tables = ''] =
     outputs;
