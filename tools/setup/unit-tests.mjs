@@ -42,6 +42,7 @@ const args = ['run', '--disable-coverage', '--allow-empty-coverage', '--reporter
 // What tap prints, not its --output-file: that one can lack its first lines on a busy machine.
 const output = openSync(TAP, 'w');
 // Some tests read what Node prints of an error, which Nx asks to be coloured at a terminal.
+/** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, NO_COLOR: '1' };
 delete env['FORCE_COLOR'];
 const result = spawnSync(process.execPath, [run, ...args, ...files], {
