@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endWithNx } from './end-with-nx.mjs';
 
 /**
  * @typedef {{ cells?: string, lane?: 'host' | 'guest', optional?: boolean }} Options
@@ -27,6 +28,7 @@ const PROGRAM = join('vm-tests', 'dist', 'main.js');
  * @returns {Promise<number>} its exit code
  */
 function runProgram(root, args) {
+  endWithNx();
   const child = spawn(process.execPath, [join(root, PROGRAM), 'run', ...args], {
     cwd: root,
     // The pipe tells the program when this process is gone, killed or not.

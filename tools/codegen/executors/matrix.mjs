@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endWithNx } from './end-with-nx.mjs';
 
 /**
  * @typedef {{ cells?: string, shard?: string, builds?: 'fast' | 'full', probes?: string }} Options
@@ -57,6 +58,7 @@ function chosenCells(root, { cells = 'fast', shard }) {
  * @returns {Promise<number>} its exit code
  */
 function runNx(root, args, more) {
+  endWithNx();
   const inherited = Object.entries(process.env).filter(([name]) => !OF_THIS_TASK.test(name));
   const env = { ...Object.fromEntries(inherited), ...more, NX_TUI: 'false' };
   const program = join(root, 'node_modules/nx/dist/bin/nx.js');
