@@ -17,6 +17,8 @@ export function progress(line: string): void {
 
 /** Shown of what a failed program printed; its first complaint is the one that counts. */
 const OUTPUT_LINES = 20;
+/** As many of its last lines are in the message of a CommandError. */
+const TAIL_LINES = 3;
 
 /**
  * What a person should read of an error, as lines: its message, the next step where one is known,
@@ -25,10 +27,13 @@ const OUTPUT_LINES = 20;
 export function errorLines(error: Error): string[] {
   const { hint, output = '' } = error as { hint?: string; output?: string };
   const printed = output.trim().split('\n');
+  const isLong = printed.length > TAIL_LINES;
+  // The message of a failed command ends with the last lines of what is shown whole here.
+  const tail = `: ${printed.slice(-TAIL_LINES).join(' | ')}`;
   return [
-    error.message,
+    isLong ? error.message.replace(tail, '') : error.message,
     ...(hint === undefined ? [] : [`  ${hint}`]),
-    ...(printed.length > 3 ? printed.slice(0, OUTPUT_LINES).map(line => `  | ${line}`) : []),
+    ...(isLong ? printed.slice(0, OUTPUT_LINES).map(line => `  | ${line}`) : []),
   ];
 }
 

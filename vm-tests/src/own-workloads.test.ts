@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
+import { errorLines } from './command-line.js';
 import { startProgram } from './kit/program.js';
 import { startWorkload, workloadPath } from './kit/workload.js';
 import { hostArchitecture, packageRoot, readMatrix } from './matrix.js';
@@ -15,6 +16,7 @@ import {
   ownWorkloadFolder,
   ownWorkloads,
 } from './own-workloads.js';
+import { buildWorkloads } from './workloads.js';
 
 const ARCHITECTURE = hostArchitecture(readMatrix());
 const quiet = (): void => undefined;
@@ -93,10 +95,17 @@ t.test('what cannot be built says which program, why, and what to do', async t =
     hint: 'rename the folder workloads/touch',
   });
   const broken = package_({ bad: { 'main.c': 'int main(void) { return missing; }\n' } });
-  await t.rejects(buildOwnWorkloads(broken, ARCHITECTURE, quiet), {
-    message: /^build workload bad for /,
-    output: /^main\.c: .*\nmain\.c:1:25: error: .*missing/,
-  });
+  const error: unknown = await buildOwnWorkloads(broken, ARCHITECTURE, quiet).catch(e => e);
+  const [first, ...others] = errorLines(error as Error);
+  t.equal(first, `build workload bad for ${ARCHITECTURE.name}`);
+  t.match(others.join('\n'), /^ {2}\| main\.c: .*\n {2}\| main\.c:1:25: error: .*missing/);
+  await t.rejects(
+    buildWorkloads({ architecture: ARCHITECTURE, progress: quiet, names: ['gone'] }),
+    {
+      message: 'build workload gone: there is no such program',
+      hint: /^Sonde has leaky, .*; your own are folders of workloads\/$/,
+    },
+  );
 });
 
 t.test('a package without such a folder brings none; this one lists its own elsewhere', async t => {

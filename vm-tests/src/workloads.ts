@@ -125,7 +125,12 @@ export async function buildWorkloads(request: WorkloadRequest): Promise<string[]
   const { architecture, goRelease, names, progress } = request;
   const listed = await listWorkloads();
   const unknown = names?.find(n => !listed.some(e => e.name === n));
-  if (unknown !== undefined) throw new Error(`build workload ${unknown}: not in workloads.json`);
+  if (unknown !== undefined) {
+    const error = new Error(`build workload ${unknown}: there is no such program`);
+    const names = listed.map(e => e.name).join(', ');
+    const hint = `Sonde has ${names}; your own are folders of workloads/`;
+    throw Object.assign(error, { hint });
+  }
   const release = goRelease ?? (await defaultGoRelease());
   const entries: WorkloadEntry[] = [];
   for (const entry of listed) {

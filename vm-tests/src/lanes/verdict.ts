@@ -52,7 +52,9 @@ export function judgeSuite(
     reasons.push(`its TAP output is broken: ${said}`);
   }
   const passed = (results?.pass ?? 0) - (results?.skip ?? 0);
-  if (reasons.length === 0 && compared === 0) reasons.push('it compared no events with the truth');
+  if (reasons.length === 0 && compared === 0) {
+    reasons.push('it compared no events with the truth; a test says so by witness() and its saw()');
+  }
   return {
     suite,
     cell,
