@@ -94,7 +94,7 @@ export function cTool(mode, pid, places) {
 /** Why bpftrace cannot take part here, or undefined. */
 export function bpftraceMissing() {
   const { error, status } = spawnSync('bpftrace', ['--version'], { stdio: 'ignore' });
-  if (error) return 'bpftrace is not installed';
+  if (error) return 'it is not installed: sudo apt-get install -y --no-install-recommends bpftrace';
   return status === 0 ? undefined : `bpftrace --version ended with ${status}`;
 }
 

@@ -26,6 +26,9 @@ import { digestOf, WalkJudge, type Walked } from './testing/walks.js';
 // An emulated machine is slow; who runs this file ends it when it hangs.
 t.setTimeout(0);
 
+/** A round through unknown code takes a busy, emulated processor more than the usual minute. */
+const PATIENT = { lineTimeoutMs: 240_000 };
+
 type Session = Awaited<ReturnType<typeof attach>>;
 
 /** Size of the largest copies: a ring of as many bytes has no room for even one. */
@@ -115,7 +118,7 @@ function startBare(test: Test, program: string): Workload {
   const copy = join(folder, basename(path));
   copyFileSync(path, copy);
   chmodSync(copy, 0o755);
-  return new Workload(copy, [], {});
+  return new Workload(copy, [], PATIENT);
 }
 
 /** What libraries export, as it is found in stacks. */
@@ -131,7 +134,7 @@ for (const [program, bare] of [
 ] as const) {
   const what = bare ? `${program}, libraries without section headers` : program;
   t.test(`${what}: all stacks are whole, and the same on every kernel`, async test => {
-    const workload = bare ? startBare(test, program) : startWorkload(program);
+    const workload = bare ? startBare(test, program) : startWorkload(program, [], PATIENT);
     const session = await attachTo(test, workload);
     await takeRound(session, workload);
     const known = session.losses().stackLost;
@@ -169,7 +172,7 @@ const NO_LOSS = { ringFull: 0, stackLost: 0, readFailed: 0, malformed: 0 };
 const bursting = cellInfo().lane === 'host' ? ['realc-stripped', 'realc-static'] : [];
 for (const program of bursting) {
   t.test(`${program}: at full speed through unknown code no stack is lost`, async test => {
-    const workload = startWorkload(program);
+    const workload = startWorkload(program, [], PATIENT);
     const session = await attachTo(test, workload);
     const judge = new WalkJudge(session);
     const seen = new FirstOfEach(session);
@@ -193,7 +196,7 @@ for (const program of bursting) {
 }
 
 t.test('a ring too small for its copies: each lost stack is counted and says so', async test => {
-  const workload = startWorkload('realc-stripped');
+  const workload = startWorkload('realc-stripped', [], PATIENT);
   const session = await attachTo(test, workload, COPY_BYTES);
   const seen = new FirstOfEach(session);
   await takeRound(session, workload, 'sql');
