@@ -172,9 +172,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
 
   #step(reader: RingReader): number {
     this.#lookAhead(reader);
-    const records = this.#read(() => reader.step(this.#router.route, STEP_BYTES));
-    if (records === 0) this.#whole?.settle();
-    return records;
+    return this.#read(() => reader.step(this.#router.route, STEP_BYTES));
   }
 
   /** Reads records; what handlers ask for meanwhile does not read more of them. */

@@ -17,9 +17,6 @@ import {
 import { FRAMEWORK_EVENTS, SONDE_STACK_COPY } from '../schema/index.js';
 import type { SessionTarget } from './session-types.js';
 
-/** Copies that are unwound in one go while nothing else is to be done: about a millisecond. */
-const SETTLED_AT_ONCE = 64;
-
 /** A target whose code can be looked up, as that of a real process can. */
 export type UnwindableTarget = SessionTarget & CodeSource;
 
@@ -80,11 +77,6 @@ export class WholeStacks {
   readonly accept = (view: DataView, offset: number, sizeBytes: number): void => {
     this.#copies.accept(view, offset, sizeBytes);
   };
-
-  /** Unwinds some of the copies that nobody has asked for; called when the ring is quiet. */
-  settle(): void {
-    this.#copies.settle(SETTLED_AT_ONCE);
-  }
 
   /** Compares the mappings with the last look; code that is gone takes all rules with it. */
   checkCode(): void {

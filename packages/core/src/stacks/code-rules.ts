@@ -29,11 +29,17 @@ export interface CodeSource {
 export interface CodeRule {
   readonly row: UnwindRow | undefined;
   readonly rule: bigint;
+  /** Whether it was offered to the table of rules, whether or not that had room. */
+  installed: boolean;
 }
 
 /** No vDSO is larger: two to eight pages in every kernel. */
 const VDSO_BYTES_MAX = 1 << 20;
-const NOTHING: CodeRule = { row: undefined, rule: NO_RULE };
+
+/** Nothing describes the code of an address. */
+function nothing(): CodeRule {
+  return { row: undefined, rule: NO_RULE, installed: false };
+}
 
 interface Described {
   readonly table: UnwindTable;
@@ -70,6 +76,11 @@ export class CodeRules {
     return found;
   }
 
+  /** Whether the rule of an address was looked up and offered to the table. */
+  isInstalled(address: number, exact: boolean): boolean {
+    return (exact ? this.#exact : this.#returns).get(address)?.installed === true;
+  }
+
   /** Forgets every answer; files that are still mapped stay open. */
   clear(): void {
     this.#returns = new Map();
@@ -79,13 +90,13 @@ export class CodeRules {
   #find(lookup: number, exact: boolean): CodeRule {
     try {
       const row = this.#trampoline(lookup, exact) ?? this.#describedRow(lookup);
-      if (row === undefined) return NOTHING;
-      return { row, rule: packRule(this.#arch, row, exact) };
+      if (row === undefined) return nothing();
+      return { row, rule: packRule(this.#arch, row, exact), installed: false };
     } catch (error) {
       // The process may have gone, and with it the code that is in no file.
       if (!(error instanceof FormatError || error instanceof UsageError)) throw error;
       this.#damaged++;
-      return NOTHING;
+      return nothing();
     }
   }
 

@@ -9,8 +9,9 @@ import t, { type Test } from 'tap';
 import { SONDE_STACK_COPY } from '../schema/index.js';
 import type { MapEntry } from '../target/index.js';
 import { CodeRules, type CodeSource } from './code-rules.js';
-import { CopiedStacks, mixStack, PROVISIONAL } from './copied-stacks.js';
+import { CopiedStacks, PROVISIONAL } from './copied-stacks.js';
 import { RULE_TABLE_BYTES, RuleTable } from './rule-table.js';
+import { StackHash } from './stack-hash.js';
 
 const ARCH: Arch = process.arch === 'arm64' ? 'arm64' : 'x86_64';
 
@@ -72,9 +73,11 @@ t.test('frames, id and rules of copied stacks', async test => {
     test.equal(stack.pcs[0], BigInt(copy.pc) + 1n, 'an exact address stands one higher');
     test.equal(stack.next, next);
     test.equal(stack.truncated, undefined);
-    const hash = stack.pcs.reduce(mixStack, next) & ~PROVISIONAL;
-    test.equal(stacks.canonical(id), hash);
-    test.same(stacks.stack(hash), stack, 'known under both ids');
+    const hash = new StackHash(next);
+    for (const pc of stack.pcs) hash.mix(Number(pc));
+    const canonical = hash.value & ~PROVISIONAL;
+    test.equal(stacks.canonical(id), canonical);
+    test.same(stacks.stack(canonical), stack, 'known under both ids');
   }
   test.equal(stacks.counts.copies, copies.length);
   test.ok(stacks.counts.rules > 15, `${stacks.counts.rules} rules`);
@@ -84,36 +87,34 @@ t.test('frames, id and rules of copied stacks', async test => {
   test.ok(stacks.stack(PROVISIONAL | 1n), 'stacks are kept when rules are forgotten');
 });
 
-t.test('a copy whose address has a rule waits until it is asked for', async test => {
+t.test('a copy is foreseen once, and only while the rule that it misses is unknown', async test => {
   const { copies, maps } = runSelfCopyingProgram(test.testdir(), []);
   const table = new RuleTable(new ArrayBuffer(RULE_TABLE_BYTES));
-  const target = codeOf(test, maps);
-  let lookups = 0;
-  const counting: CodeSource = {
-    ...target,
-    moduleAt: address => (lookups++, target.moduleAt(address)),
-  };
-  const stacks = new CopiedStacks(ARCH, new CodeRules(ARCH, counting), table, () => false);
-  const send = (copy: SelfCopy, number: bigint, missing: bigint): void => {
-    const view = record(copy, PROVISIONAL | number, 0n);
-    const field = SONDE_STACK_COPY.fields.find(each => each.name === 'missing')!;
-    view.setBigUint64(field.offsetBytes, missing, true);
-    stacks.accept(view, 0, view.byteLength);
-  };
+  const stacks = new CopiedStacks(
+    ARCH,
+    new CodeRules(ARCH, codeOf(test, maps)),
+    table,
+    () => false,
+  );
   const [first, other] = [copies[0]!, copies[1]!];
-  const missing = BigInt(first.pc) | PROVISIONAL;
-  send(first, 1n, missing);
+  const view = record(first, PROVISIONAL | 1n, 0n);
+  stacks.foresee(view, 0, view.byteLength);
   const { rules } = stacks.counts;
-  const before = lookups;
-  send(other, 2n, missing);
-  test.equal(lookups, before, 'nothing of it is looked up');
-  test.equal(stacks.counts.rules, rules);
+  test.ok(rules > 0, 'rules are there before the record is read');
+  test.equal(stacks.counts.copies, 0);
+  const later = record(other, PROVISIONAL | 2n, 0n);
+  const field = SONDE_STACK_COPY.fields.find(each => each.name === 'missing')!;
+  later.setBigUint64(field.offsetBytes, BigInt(first.pc) | PROVISIONAL, true);
+  stacks.foresee(later, 0, later.byteLength);
+  test.equal(stacks.stack(PROVISIONAL | 2n), undefined, 'its address has a rule: it has time');
+  stacks.accept(later, 0, later.byteLength);
   test.same(stacks.stack(PROVISIONAL | 2n)!.pcs.slice(1), other.frames.map(BigInt));
   test.ok(stacks.counts.rules > rules, 'its frames have rules once it is unwound');
-  send(other, 3n, missing);
   stacks.forgetRules();
   test.equal(stacks.counts.rules, 0);
-  test.ok(stacks.stack(PROVISIONAL | 3n), 'what waited was unwound by the rules of its time');
+  const again = record(first, PROVISIONAL | 3n, 0n);
+  stacks.foresee(again, 0, again.byteLength);
+  test.equal(stacks.counts.rules, rules, 'what was forgotten is unknown again');
 });
 
 t.test('a stack in code that nothing describes is kept as far as it is known', async test => {
@@ -144,16 +145,13 @@ t.test('ids and stacks beyond the limit are forgotten, oldest first, and counted
   };
   const [first, second, third] = [copies[0]!, copies[1]!, copies[2]!];
   for (let number = 1n; number <= 4n; number++) take(first, number);
-  stacks.settle();
   test.equal(stacks.stack(PROVISIONAL | 1n), stacks.stack(PROVISIONAL | 4n), 'one object for all');
   test.equal(stacks.counts.idsForgotten, 0);
   take(second, 5n);
-  stacks.settle();
   test.equal(stacks.stack(PROVISIONAL | 1n), undefined, 'the oldest id is gone');
   test.equal(stacks.counts.idsForgotten, 1);
   const oldest = stacks.canonical(PROVISIONAL | 4n);
   take(third, 6n);
-  stacks.settle();
   test.equal(stacks.counts.idsForgotten, 3, 'another id, and the oldest stack under its own');
   test.ok(stacks.stack(PROVISIONAL | 4n), 'an id that is kept still leads to its stack');
   test.equal(stacks.stack(oldest), undefined);

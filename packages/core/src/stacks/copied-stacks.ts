@@ -1,24 +1,17 @@
 /**
  * Stacks that BPF could not walk, because an address had no rule yet: takes their copies, installs
  * the rules of all frames, and keeps the frames under the id that BPF would have given them. What a
- * reader would get wrong: a copy is unwound at once only if its address is still unknown, as its
- * rules are what the next thousand hits wait for. The others wait until somebody asks for them.
+ * reader would get wrong: a copy may be looked at twice. Its rules are what the next thousand hits
+ * wait for, so one whose address is unknown is unwound before the records that lie before it.
  */
-import { type Arch, DWARF_REGISTERS, type StackCopy, unwindCopy, viewOf } from '@sonde/symbols';
+import { type Arch, DWARF_REGISTERS, type StackCopy, unwindCopy } from '@sonde/symbols';
 import { COPIED_REGISTERS, SONDE_STACK_COPY, STACK_FRAMES_MAX } from '../schema/index.js';
 import type { CodeRule, CodeRules } from './code-rules.js';
 import { ruleKey, type RuleTable } from './rule-table.js';
+import { StackHash } from './stack-hash.js';
 
 /** Bit 63 of an id: only this room knows the frames. */
 export const PROVISIONAL = 1n << 63n;
-
-const MULTIPLIER = 0x9e3779b97f4a7c15n;
-
-/** The hash that BPF makes of a stack, one address at a time (sonde_mix). */
-export function mixStack(hash: bigint, address: bigint): bigint {
-  const mixed = BigInt.asUintN(64, (hash ^ address) * MULTIPLIER);
-  return mixed ^ (mixed >> 29n);
-}
 
 /** A whole C stack, and what continues it. */
 export interface CopiedStack {
@@ -53,11 +46,8 @@ export interface CopyLimits {
 const IDS_MAX = 1 << 18;
 const STACKS_MAX = 1 << 16;
 
-/** A copy that nobody has asked for yet, as the record that it came in. */
-type Waiting = DataView;
-
-/** Copies that wait are unwound, oldest first, beyond this many bytes of them. */
-const WAITING_BYTES_MAX = 32 << 20;
+/** The upper half of an address without bit 63. */
+const EXACT_MASK = 0x7fff_ffff;
 
 const at = (name: string): number => {
   const field = SONDE_STACK_COPY.fields.find(each => each.name === name);
@@ -87,10 +77,6 @@ export class CopiedStacks {
   readonly #stopAt: (address: number) => boolean;
   readonly #byProvisional = new Map<bigint, CopiedStack>();
   readonly #byId = new Map<bigint, CopiedStack>();
-  /** Keys that were offered to the table, whether or not it had room. */
-  readonly #installed = new Set<bigint>();
-  readonly #waiting = new Map<bigint, Waiting>();
-  #waitingBytes = 0;
   readonly #idsMax: number;
   readonly #stacksMax: number;
   #copies = 0;
@@ -125,76 +111,36 @@ export class CopiedStacks {
    * that the rules do not wait for whatever lies before it.
    */
   foresee(view: DataView, offset: number, sizeBytes: number): void {
-    const key = view.getBigUint64(offset + MISSING, true);
-    if (this.#installed.has(key)) return;
+    // The address whose rule was missing; bit 63 says that it is an instruction's own.
+    const high = view.getUint32(offset + MISSING + 4, true);
+    const address = (high & EXACT_MASK) * 2 ** 32 + view.getUint32(offset + MISSING, true);
+    if (this.#rules.isInstalled(address, high > EXACT_MASK)) return;
     const record = new DataView(view.buffer, view.byteOffset + offset, sizeBytes);
     this.#unwind(record.getBigUint64(ID, true), record);
   }
 
-  /** Takes one record of the ring; one that has to wait is copied. */
+  /** Takes one record of the ring. */
   accept(view: DataView, offset: number, sizeBytes: number): void {
     this.#copies++;
     const id = view.getBigUint64(offset + ID, true);
     if (this.#byProvisional.has(id)) return;
-    this.foresee(view, offset, sizeBytes);
-    if (this.#byProvisional.has(id)) return;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, sizeBytes);
-    this.#waiting.set(id, viewOf(bytes.slice()));
-    this.#waitingBytes += sizeBytes;
-    while (this.#waitingBytes > WAITING_BYTES_MAX) this.settle(1);
-  }
-
-  /** Unwinds the oldest of the copies that wait, `most` of them: all, unless said otherwise. */
-  settle(most = Infinity): void {
-    for (const [id, record] of this.#waiting) {
-      if (most-- <= 0) return;
-      this.#take(id, record);
-    }
-  }
-
-  #take(id: bigint, record: Waiting): void {
-    this.#waiting.delete(id);
-    this.#waitingBytes -= record.byteLength;
-    this.#unwind(id, record);
-  }
-
-  /** Unwinds a copy if it still waits. */
-  #ask(id: bigint): void {
-    const record = this.#waiting.get(id);
-    if (record !== undefined) this.#take(id, record);
+    this.#unwind(id, new DataView(view.buffer, view.byteOffset + offset, sizeBytes));
   }
 
   /** The id that BPF would have given; the id itself where nothing is known of it. */
   canonical(id: bigint): bigint {
-    this.#ask(id);
     return this.#byProvisional.get(id)?.id ?? id;
   }
 
   /** The stack of a provisional or a canonical id, if it was ever unwound here. */
   stack(id: bigint): CopiedStack | undefined {
-    this.#ask(id);
     return this.#byProvisional.get(id) ?? this.#byId.get(id);
   }
 
   /** Forgets rules, not stacks: code was unmapped, and its addresses may mean something else. */
   forgetRules(): void {
-    this.settle();
     this.#rules.clear();
-    this.#installed.clear();
     this.#table.clear();
-  }
-
-  /** At a function's first instruction: the state that its caller will have after the return. */
-  #atReturn(copy: StackCopy): StackCopy {
-    const { stackPointer, returnAddress } = DWARF_REGISTERS[this.#arch];
-    if (this.#arch === 'arm64') {
-      const pc = copy.registers[returnAddress]!;
-      return { ...copy, pc: Number.isNaN(pc) ? 0 : pc };
-    }
-    const view = new DataView(copy.bytes.buffer, copy.bytes.byteOffset, copy.bytes.byteLength);
-    const registers = copy.registers.slice();
-    registers[stackPointer] = copy.address + 8;
-    return { ...copy, registers, pc: view.byteLength >= 8 ? word(view, 0) : 0 };
   }
 
   #unwind(id: bigint, record: DataView): void {
@@ -204,20 +150,23 @@ export class CopiedStacks {
       stopAt: this.#stopAt,
       rowAt: (address, exact) => this.#ruleAt(address, exact).row,
     });
-    const addresses = walk.end.kind === 'stop' ? walk.addresses.slice(0, -1) : walk.addresses;
-    // The exact address stands first in its return-address form, as BPF stores it.
-    const all = copy.exact ? [copy.pc + 1, ...addresses] : addresses;
-    const pcs = all.slice(0, STACK_FRAMES_MAX).map(BigInt);
+    const { addresses } = walk;
+    if (walk.end.kind === 'stop') addresses.pop();
     const next = record.getBigUint64(GO_STACK, true);
-    const stack: CopiedStack = {
-      id: pcs.reduce(mixStack, next) & ~PROVISIONAL,
-      pcs,
+    // The exact address stands first in its return-address form, as BPF stores it.
+    if (copy.exact) addresses.unshift(copy.pc + 1);
+    if (addresses.length > STACK_FRAMES_MAX) addresses.length = STACK_FRAMES_MAX;
+    const hash = new StackHash(next);
+    for (const address of addresses) hash.mix(address);
+    const stackId = hash.value & ~PROVISIONAL;
+    // Most copies are of stacks that are known: one object serves all their ids.
+    const known = this.#byId.get(stackId) ?? {
+      id: stackId,
+      pcs: addresses.map(BigInt),
       next,
       ...(walk.end.reason !== undefined && { truncated: walk.end.reason }),
     };
-    // Most copies are of stacks that are known: one object serves all their ids.
-    const known = this.#byId.get(stack.id) ?? stack;
-    this.#byId.set(known.id, known);
+    this.#byId.set(stackId, known);
     this.#byProvisional.set(id, known);
     this.#forgetOldest(this.#byId, this.#stacksMax);
     this.#forgetOldest(this.#byProvisional, this.#idsMax);
@@ -235,16 +184,15 @@ export class CopiedStacks {
   /** The rule of an address, which BPF knows from then on. */
   #ruleAt(address: number, exact: boolean): CodeRule {
     const found = this.#rules.at(address, exact);
-    const key = ruleKey(address, exact);
-    if (!this.#installed.has(key)) {
-      this.#installed.add(key);
-      if (!this.#table.install(key, found.rule)) this.#rulesLeftOut++;
+    if (!found.installed) {
+      found.installed = true;
+      if (!this.#table.install(ruleKey(address, exact), found.rule)) this.#rulesLeftOut++;
     }
     return found;
   }
 
   #copyIn(record: DataView): StackCopy {
-    const { last } = DWARF_REGISTERS[this.#arch];
+    const { last, returnAddress, stackPointer } = DWARF_REGISTERS[this.#arch];
     const registers = new Float64Array(last + 1).fill(NaN);
     for (let i = 0; i < COPIED_REGISTERS && i <= last; i++) {
       registers[i] = word(record, REGISTERS + 8 * i);
@@ -253,9 +201,15 @@ export class CopiedStacks {
     const room = record.byteLength - sizeBytes;
     const length = Math.min(Number(record.getBigUint64(LENGTH, true)), room);
     const bytes = new Uint8Array(record.buffer, record.byteOffset + sizeBytes, length);
-    const exact = record.getBigUint64(AT_ENTRY, true) === 0n;
     const address = word(record, STACK_POINTER);
-    const copy = { registers, pc: word(record, PC), exact, address, bytes };
-    return exact ? copy : this.#atReturn(copy);
+    const exact = record.getBigUint64(AT_ENTRY, true) === 0n;
+    if (exact) return { registers, pc: word(record, PC), exact, address, bytes };
+    // At a function's first instruction: the state that its caller will have after the return.
+    let pc = registers[returnAddress]!;
+    if (this.#arch === 'x86_64') {
+      registers[stackPointer] = address + 8;
+      pc = length >= 8 ? word(record, sizeBytes) : 0;
+    }
+    return { registers, pc: Number.isNaN(pc) ? 0 : pc, exact, address, bytes };
   }
 }

@@ -16,13 +16,7 @@ import { InlinedCalls } from './inlined-calls.js';
 
 export type { Frame };
 export { CodeRules, type CodeSource } from './code-rules.js';
-export {
-  CopiedStacks,
-  type CopiedStack,
-  type CopyCounts,
-  mixStack,
-  PROVISIONAL,
-} from './copied-stacks.js';
+export { CopiedStacks, type CopiedStack, type CopyCounts, PROVISIONAL } from './copied-stacks.js';
 export { InlinedCalls };
 export { RuleTable, ruleKey, RULE_SLOTS, RULE_TABLE_BYTES } from './rule-table.js';
 

@@ -30,7 +30,8 @@ export interface WalkEnd {
 
 /** Return addresses, innermost first; `pc` is the first of them where it is one. */
 export interface Walk {
-  readonly addresses: readonly number[];
+  /** The caller's to change. */
+  readonly addresses: number[];
   readonly end: WalkEnd;
 }
 
@@ -49,15 +50,49 @@ export interface WalkOptions {
 /** Bits of a code address; arm64 keeps signatures of return addresses in the others. */
 const ARM64_ADDRESS_HIGH = 0xffff;
 
+/** A row as a step takes it: nearly all registers are words saved at the frame, in flat arrays. */
+interface RowStep {
+  /** The return address is undefined there: the thread began here. */
+  readonly isStart: boolean;
+  /** Register of the CFA, or -1 where an expression finds it. */
+  readonly cfaRegister: number;
+  readonly cfaOffset: number;
+  readonly savedNumbers: readonly number[];
+  readonly savedOffsets: readonly number[];
+  readonly others: readonly (readonly [number, RegisterRule])[];
+}
+
+const STEPS = new WeakMap<UnwindRow, RowStep>();
+
+function stepOf(row: UnwindRow, registers: number): RowStep {
+  const found = STEPS.get(row);
+  if (found !== undefined) return found;
+  const rules = [...row.registers].filter(([number]) => number < registers);
+  const saved = rules.filter(([, rule]) => rule.kind === 'saved');
+  const others = rules.filter(([, { kind }]) => kind !== 'saved' && kind !== 'same');
+  const step: RowStep = {
+    isStart: row.registers.get(row.returnRegister)?.kind === 'undefined',
+    cfaRegister: row.cfa.kind === 'register' ? row.cfa.register : -1,
+    cfaOffset: row.cfa.kind === 'register' ? row.cfa.offset : 0,
+    savedNumbers: saved.map(([number]) => number),
+    savedOffsets: saved.map(([, rule]) => (rule.kind === 'saved' ? rule.offset : 0)),
+    others,
+  };
+  STEPS.set(row, step);
+  return step;
+}
+
 /** One thread's state while it is walked back. */
 class Unwinder {
-  registers: Float64Array;
+  readonly registers: Float64Array;
   readonly #copy: StackCopy;
   readonly #view: DataView;
   readonly #arch: Arch;
+  readonly #stackPointer: number;
 
   constructor(arch: Arch, copy: StackCopy) {
     this.#arch = arch;
+    this.#stackPointer = DWARF_REGISTERS[arch].stackPointer;
     this.#copy = copy;
     this.#view = viewOf(copy.bytes);
     this.registers = copy.registers.slice();
@@ -81,43 +116,50 @@ class Unwinder {
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** Goes back one frame; returns the caller's address, undefined at the thread's start. */
+  /**
+   * Goes back one frame; returns the caller's address, undefined at the thread's start. Registers
+   * are replaced in place: rules that ask for the old ones are evaluated before any is written.
+   */
   step(row: UnwindRow): number | undefined {
-    const { stackPointer } = DWARF_REGISTERS[this.#arch];
-    const cfa = this.#cfa(row);
-    // Not Float64Array.from: it iterates, which costs more than all the rest of a step.
-    const next = this.registers.slice();
-    next[stackPointer] = cfa;
-    for (const [number, rule] of row.registers) {
-      if (number < next.length) next[number] = this.#value(rule, number, row, cfa);
+    const { registers } = this;
+    const step = stepOf(row, registers.length);
+    if (step.isStart) return undefined;
+    const cfa = this.#cfa(row, step);
+    const { others, savedNumbers, savedOffsets } = step;
+    const values =
+      others.length === 0 ? NONE : others.map(each => this.#value(each[1], each[0], row, cfa));
+    registers[this.#stackPointer] = cfa;
+    for (let i = 0; i < savedNumbers.length; i++) {
+      const number = savedNumbers[i]!;
+      registers[number] = this.#saved(number, row, cfa + savedOffsets[i]!);
     }
-    const returnRule = row.registers.get(row.returnRegister);
-    if (returnRule?.kind === 'undefined') return undefined;
-    this.registers = next;
-    return next[row.returnRegister] ?? NaN;
+    for (let i = 0; i < values.length; i++) registers[others[i]![0]] = values[i]!;
+    return registers[row.returnRegister] ?? NaN;
   }
 
-  #cfa(row: UnwindRow): number {
+  #cfa(row: UnwindRow, step: RowStep): number {
     if (row.cfa.kind === 'expression') return evaluate(row.cfa, [], this.#input());
-    return (this.registers[row.cfa.register] ?? NaN) + row.cfa.offset;
+    return (this.registers[step.cfaRegister] ?? NaN) + step.cfaOffset;
+  }
+
+  #saved(number: number, row: UnwindRow, address: number): number {
+    return number === row.returnRegister ? this.codeWord(address) : this.word(address);
   }
 
   #value(rule: RegisterRule, number: number, row: UnwindRow, cfa: number): number {
-    const read = (address: number): number =>
-      number === row.returnRegister ? this.codeWord(address) : this.word(address);
     switch (rule.kind) {
       case 'same':
         return this.registers[number] ?? NaN;
       case 'undefined':
         return NaN;
       case 'saved':
-        return read(cfa + rule.offset);
+        return this.#saved(number, row, cfa + rule.offset);
       case 'value':
         return cfa + rule.offset;
       case 'register':
         return this.registers[rule.register] ?? NaN;
       case 'savedExpression':
-        return read(evaluate(rule, [cfa], this.#input()));
+        return this.#saved(number, row, evaluate(rule, [cfa], this.#input()));
       case 'valueExpression':
         return evaluate(rule, [cfa], this.#input());
     }
@@ -131,6 +173,7 @@ class Unwinder {
   }
 }
 
+const NONE: readonly number[] = [];
 const truncated = (reason: string): WalkEnd => ({ kind: 'truncated', reason });
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
