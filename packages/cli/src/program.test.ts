@@ -30,17 +30,22 @@ t.test('bad input is one line and the next step, with exit code 2', async t => {
     [['trace', '--pid', '1', '--', 'ls'], /^sonde: trace: give either --pid or a command/],
     [['trace', '--pid', '1', '--duration', 'soon'], /"soon" is not a duration\n {2}write it as/],
     [['trace', '--pid', '1', '--max-overhead', '200%'], /is not a share/],
-    [['trace', '--pid', '1', '--fail-on', 'rain'], /^sonde: .*rain.*\n {2}see: sonde --help/],
+    [['trace', '--pid', '1', '--fail-on', 'rain'], /^sonde: .*rain.*\n {2}see: sonde trace --help/],
     [['trace', '--', '/no/such/program'], /^sonde: start \/no\/such\/program: .*ENOENT/],
     [
       ['run', 'rain', '--pid', '1'],
       /^sonde: find probe rain: there is no such probe\n {2}there is: /,
     ],
-    [['run', 'mallocgc'], /^sonde: required option '--pid <n>'/],
+    [
+      ['run', 'mallocgc'],
+      /^sonde: required option '--pid <n>'.*\n {2}see: sonde run mallocgc --help/,
+    ],
+    [['symbolize', '/x', '0x1'], /^sonde: too many.*\n {2}see: sonde symbolize --help/],
+    [['--rain'], /^sonde: unknown option '--rain'\n {2}see: sonde --help/],
     [['run', 'mallocgc', '--pid', '1', '--max-live', 'x'], /^sonde: read --max-live: "x"/],
     [['run', 'offcpu', '--pid', '1', '--min-ns', '5 ms'], /^sonde: read --min-ns: "5 ms" is not/],
     [['run', 'offcpu', '--pid', '1', '--preempted', '2'], /"2" is neither 0 nor 1$/m],
-    [['rain'], /^sonde: unknown command 'rain'/],
+    [['rain'], /^sonde: unknown command 'rain'\n {2}did you mean run\?/],
   ];
   for (const [args, message] of cases) {
     const { code, err, out } = await sonde(...args);

@@ -45,7 +45,7 @@ export async function main(
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return refuse(error, surround);
+    if (error instanceof CommanderError) return refuse(error, args, surround);
     const failure = describeFailure(error, Boolean(surround.env['SONDE_DEBUG']));
     surround.err(`${failure.lines.join('\n')}\n`);
     return failure.code;
@@ -53,14 +53,22 @@ export async function main(
 }
 
 /** Commander's own refusals become one line in our words. */
-function refuse(error: CommanderError, surround: Surround): number {
+function refuse(error: CommanderError, args: readonly string[], surround: Surround): number {
   if (error.exitCode === 0) return EXIT.done;
   if (error.code === 'commander.help') return EXIT.usage;
   // Commander's second line, if any, is a suggestion such as "(Did you mean run?)".
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const hint = suggestion?.replace(/^\((.*)\)$/, '$1').toLowerCase() ?? 'see: sonde --help';
+  const hint =
+    suggestion?.replace(/^\((.*)\)$/, '$1').toLowerCase() ?? `see: ${pageOf(error, args)} --help`;
   surround.err(`sonde: ${message}\n  ${hint}\n`);
   return EXIT.usage;
+}
+
+/** The command whose help says more: the one that was named, a probe included, where there is one. */
+function pageOf(error: CommanderError, [command = '', probe = '']: readonly string[]): string {
+  const isKnown = error.code !== 'commander.unknownCommand' && /^[a-z]+$/.test(command);
+  if (!isKnown) return 'sonde';
+  return /^[a-z]/.test(probe) && command === 'run' ? `sonde run ${probe}` : `sonde ${command}`;
 }
 
 function buildProgram(

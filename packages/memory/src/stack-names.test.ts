@@ -34,6 +34,17 @@ t.test(
   },
 );
 
+t.test('where a stripped library has no name, its nearest function with one is named', async t => {
+  const c = (name: string, symbolSource: string, module = '/usr/lib/libx.so.1') =>
+    ({ kind: 'c', function: name, module, inlined: false, symbolSource }) as const;
+  const own = c('take', 'symtab', '/srv/app');
+  const [inner, outer] = [c('libx.so.1+0x15', 'none'), c('libx.so.1+0x20', 'none')];
+  const exported = c('x_open', 'dynsym');
+  t.equal(callerOf([inner, outer, exported, own]), 'x_open in libx.so.1');
+  t.equal(callerOf([exported, inner, own]), 'x_open');
+  t.equal(callerOf([inner, own]), 'code of libx.so.1 without names', 'another file does not count');
+});
+
 t.test("the program's own code is told from the standard library and from modules", async t => {
   const go = (name: string, file: string) =>
     ({ kind: 'go', function: name, file, module: '/srv/app', inlined: false }) as const;

@@ -13,14 +13,24 @@ function isLibrary(frame: Frame): boolean {
   return /\/(libc[.-]|ld-musl|libstdc\+\+)/.test(frame.module);
 }
 
-/** The function that made somebody allocate, or a phrase when its frame is not known. */
+/**
+ * The function that made somebody allocate, or a phrase when its frame is not known. Where a
+ * stripped library has no name for it, the nearest function of that library that has one.
+ */
 export function callerOf(frames: readonly Frame[]): string {
   const c = frames.filter(frame => frame.kind === 'c' && !isPlumbing(frame.function));
   const first = c.find(frame => !isLibrary(frame)) ?? c[0] ?? frames[0];
   if (first === undefined) return 'code whose stack is not known';
-  // A C++ name may be longer than the sentence that it stands in.
-  if (first.symbol === undefined || first.function.length <= NAME_MAX) return first.function;
-  return withoutTemplates(withoutArguments(first.function));
+  if (first.symbolSource !== 'none') return shortName(first);
+  const file = first.module.split('/').at(-1)!;
+  const named = c.find(frame => frame.module === first.module && frame.symbolSource !== 'none');
+  return named === undefined ? `code of ${file} without names` : `${shortName(named)} in ${file}`;
+}
+
+/** A C++ name may be longer than the sentence that it stands in. */
+function shortName(frame: Frame): string {
+  if (frame.symbol === undefined || frame.function.length <= NAME_MAX) return frame.function;
+  return withoutTemplates(withoutArguments(frame.function));
 }
 
 /** The innermost Go frame that somebody wrote; undefined for a stack without Go frames. */

@@ -74,5 +74,7 @@ function plain(frame: ReportFrame): Frame {
     module: frame.module,
     kind: frame.kind,
     inlined: frame.inlined,
+    ...(frame.symbol !== null && { symbol: frame.symbol }),
+    ...(frame.symbolSource !== null && { symbolSource: frame.symbolSource }),
   };
 }
