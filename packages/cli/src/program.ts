@@ -64,7 +64,7 @@ function refuse(error: CommanderError, args: readonly string[], surround: Surrou
   return EXIT.usage;
 }
 
-/** The command whose help says more: the one that was named, a probe included, where there is one. */
+/** The command whose help says more: the one that was named, with its probe. */
 function pageOf(error: CommanderError, [command = '', probe = '']: readonly string[]): string {
   const isKnown = error.code !== 'commander.unknownCommand' && /^[a-z]+$/.test(command);
   if (!isKnown) return 'sonde';
