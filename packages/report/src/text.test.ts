@@ -89,6 +89,14 @@ t.test('no line is wider than the terminal', async t => {
   }
 });
 
+t.test('what is to be known of names is said: deleted files, refused debug files', async t => {
+  const said = '/srv/libx.so was deleted since it was mapped; names come from the mapped file';
+  const lines = page(100, { ...sampleInput(), names: [said] }).split('\n');
+  const at = lines.indexOf('NAMES');
+  t.same(lines.slice(at, at + 2), ['NAMES', `  - ${said}`]);
+  t.notOk(page(100).includes('NAMES'), 'a heading with nothing below it is left out');
+});
+
 t.test('colour is only where it is asked for, and changes nothing but colour', async t => {
   const escapes = /\u001b\[[0-9;]*m/g;
   t.notMatch(page(80), escapes);
