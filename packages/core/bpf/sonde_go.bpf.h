@@ -18,6 +18,9 @@ struct sonde_regs {
 	__u64 lr;
 };
 
+/* The most bytes of a runtime struct that one read takes; what lies above costs another read. */
+#define SONDE_NEAR_BYTES 160
+
 /*
  * What is remembered of a thread that runs C code for a goroutine. As long as it is the same call
  * into C, the goroutine waits and its frames cannot change, so they are walked once.
@@ -39,6 +42,12 @@ struct sonde_thread {
 	__u64 go_stack;
 	/* Where the C stack of this call began: m.g0.sched.sp. */
 	__u64 c_stack_hi;
+	/*
+	 * What was last read of m and g: here and not on the stack of the program, which has 512
+	 * bytes for all. Apart, because a kernel event may come between: it reads the same again.
+	 */
+	char near_m[SONDE_NEAR_BYTES];
+	char near_g[SONDE_NEAR_BYTES];
 };
 
 /* Kernel thread id → what is known of that thread; the least recently seen one is forgotten. */
@@ -89,15 +98,18 @@ static __always_inline void sonde_regs_of(const struct pt_regs *ctx, struct sond
 
 /*
  * The registers that the kernel keeps at an address of its own; not 0 on failure. All of arm64's
- * would fill two thirds of a BPF program's stack; those that are wanted lie side by side.
+ * would fill two thirds of a BPF program's stack.
  */
 static __always_inline long sonde_read_regs(__u64 address, struct sonde_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	struct pt_regs user = {};
-	long error = bpf_probe_read_kernel(&user, sizeof(user), (void *)address);
+	const struct pt_regs *user = (const struct pt_regs *)address;
+	/* ip, cs, flags, sp: arch/x86/include/asm/ptrace.h. */
+	__u64 last[4] = {}, fp = 0;
+	long error = bpf_probe_read_kernel(last, sizeof(last), &user->ip);
 
-	sonde_regs_of(&user, regs);
+	error |= bpf_probe_read_kernel(&fp, sizeof(fp), &user->bp);
+	*regs = (struct sonde_regs){ .ip = last[0], .sp = last[3], .fp = fp };
 #else
 	/* x29, x30, sp, pc: struct user_pt_regs is part of the kernel's user interface. */
 	__u64 user[4] = {};
@@ -168,9 +180,6 @@ static __always_inline __u64 sonde_goid(const struct pt_regs *ctx)
 
 	return g ? sonde_user_word(g + SONDE_TARGET->g_goid) : 0;
 }
-
-/* The most bytes of a runtime struct that one read takes; what lies above costs another read. */
-#define SONDE_NEAR_BYTES 160
 
 /* The 8 bytes at `base` + `offset`, of which the first SONDE_NEAR_BYTES were read into `near`. */
 static __always_inline __u64 sonde_field(const char *near, __u64 base, __u32 offset)

@@ -127,12 +127,12 @@ static __always_inline __u64 sonde_stack_from(__u64 first, __u64 fp)
 }
 
 /*
- * The same at a probe inside Go code, whose frames all lie on one stack of the goroutine: without
- * its bounds a chain that C code called into would go on into frames of C.
+ * The same of Go code that runs for `g` (0: not known). Its frames all lie on one stack: without
+ * the bounds of that, a chain that C code called into would go on into frames of C.
  */
-static __always_inline __u64 sonde_stack_of_go(const struct pt_regs *ctx, __u64 first, __u64 fp)
+static __always_inline __u64 sonde_stack_of_go(__u64 g, __u64 first, __u64 fp)
 {
-	__u64 g = sonde_g_of_code(ctx), bounds[2] = {};
+	__u64 bounds[2] = {};
 
 	/* runtime/runtime2.go: type g begins with stack.lo, stack.hi. */
 	if (g && bpf_probe_read_user(bounds, sizeof(bounds), (void *)(g + SONDE_TARGET->g_stack_lo)))
@@ -149,7 +149,7 @@ static __always_inline __u64 sonde_stack_at_edge(const struct pt_regs *ctx)
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_of_go(ctx, sonde_caller(&regs), regs.fp);
+	return sonde_stack_of_go(sonde_g_of_code(ctx), sonde_caller(&regs), regs.fp);
 }
 
 /* The stack inside a Go function that has set up its frame: its caller comes first. */
@@ -158,7 +158,7 @@ static __always_inline __u64 sonde_stack_in_body(const struct pt_regs *ctx)
 	struct sonde_regs regs;
 
 	sonde_regs_of(ctx, &regs);
-	return sonde_stack_of_go(ctx, 0, regs.fp);
+	return sonde_stack_of_go(sonde_g_of_code(ctx), 0, regs.fp);
 }
 
 /*
@@ -186,10 +186,15 @@ static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 {
 	__u32 id = (__u32)bpf_get_current_pid_tgid();
 	struct sonde_thread *thread = bpf_map_lookup_elem(&sonde_threads, &id);
-	struct sonde_thread fresh = {};
+	__u32 zero = 0;
+	void *blank;
 
 	if (!thread) {
-		bpf_map_update_elem(&sonde_threads, &id, &fresh, BPF_NOEXIST);
+		/* Zeros, of which the stack of the program has no room for so many. */
+		_Static_assert(sizeof(*thread) <= sizeof(struct sonde_stack), "blank is too small");
+		blank = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
+		if (blank)
+			bpf_map_update_elem(&sonde_threads, &id, blank, BPF_NOEXIST);
 		thread = bpf_map_lookup_elem(&sonde_threads, &id);
 		if (!thread) {
 			sonde_loss(SONDE_LOSS_MAP_FULL);
@@ -210,7 +215,6 @@ static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
  */
 static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 {
-	char near[SONDE_NEAR_BYTES] __attribute__((aligned(8)));
 	__u32 calls_at = SONDE_TARGET->m_ncgocall - SONDE_TARGET->m_curg;
 	__u32 depth_at = SONDE_TARGET->m_ncgo - SONDE_TARGET->m_curg;
 	__u64 g = sonde_g_of_thread(), curg, calls, m;
@@ -221,22 +225,22 @@ static __always_inline struct sonde_thread *sonde_thread_in_c(void)
 	if (!thread)
 		return NULL;
 	m = thread->m + SONDE_TARGET->m_curg;
-	if (bpf_probe_read_user(near, sizeof(near), (void *)m))
+	if (bpf_probe_read_user(thread->near_m, SONDE_NEAR_BYTES, (void *)m))
 		goto failed;
-	curg = *(const __u64 *)near;
-	calls = sonde_field(near, m, calls_at);
-	depth = (__u32)sonde_field(near, m, depth_at);
+	curg = *(const __u64 *)thread->near_m;
+	calls = sonde_field(thread->near_m, m, calls_at);
+	depth = (__u32)sonde_field(thread->near_m, m, depth_at);
 	if (!depth || !curg)
 		return NULL;
 	if (calls && thread->calls == calls && thread->depth == depth)
 		return thread;
 	thread->calls = 0;
-	if (bpf_probe_read_user(near, sizeof(near), (void *)curg))
+	if (bpf_probe_read_user(thread->near_g, SONDE_NEAR_BYTES, (void *)curg))
 		goto failed;
-	thread->goid = sonde_field(near, curg, SONDE_TARGET->g_goid);
-	thread->fp = sonde_field(near, curg, SONDE_TARGET->g_sched_bp);
-	thread->stack_lo = sonde_field(near, curg, SONDE_TARGET->g_stack_lo);
-	thread->stack_hi = sonde_field(near, curg, SONDE_TARGET->g_stack_hi);
+	thread->goid = sonde_field(thread->near_g, curg, SONDE_TARGET->g_goid);
+	thread->fp = sonde_field(thread->near_g, curg, SONDE_TARGET->g_sched_bp);
+	thread->stack_lo = sonde_field(thread->near_g, curg, SONDE_TARGET->g_stack_lo);
+	thread->stack_hi = sonde_field(thread->near_g, curg, SONDE_TARGET->g_stack_hi);
 	thread->frames_hash = sonde_frames_hash(thread->fp, thread->stack_lo, thread->stack_hi);
 	thread->go_stack = sonde_keep_stack(thread->frames_hash, 0, thread->fp, thread->stack_lo,
 					    thread->stack_hi);
@@ -279,6 +283,21 @@ static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
 	return id ? id : sonde_cut_stack(first, place.go_stack);
 }
 
+/*
+ * The whole stack at the first instruction of a C function. `goid`, where it is not NULL, becomes
+ * the number of the goroutine that called into C, 0 if none did.
+ */
+static __always_inline __u64 sonde_stack_at_c_entry(const struct pt_regs *ctx, __u64 *goid)
+{
+	const struct sonde_thread *thread = sonde_thread_in_c();
+	struct sonde_regs regs;
+
+	sonde_regs_of(ctx, &regs);
+	if (goid)
+		*goid = thread ? thread->goid : 0;
+	return sonde_stack_of_c(&regs, ctx, thread);
+}
+
 /* Size of the kernel's stacks where its pages are 4 KiB: THREAD_SIZE in both architectures. */
 #define SONDE_KERNEL_STACK_BYTES 16384
 
@@ -316,8 +335,9 @@ static __always_inline __u64 sonde_stack_of_task(void *ctx)
 		sonde_loss(SONDE_LOSS_STACK_LOST);
 		return 0;
 	}
+	/* Go keeps g in thread-local storage too, wherever C code may ask for it. */
 	if (regs.ip >= SONDE_TARGET->go_text_start && regs.ip < SONDE_TARGET->go_text_end)
-		return sonde_stack_from(regs.ip + 1, regs.fp);
+		return sonde_stack_of_go(sonde_g_of_thread(), regs.ip + 1, regs.fp);
 	return sonde_stack_of_c(&regs, NULL, sonde_thread_in_c());
 }
 

@@ -105,6 +105,21 @@ async function goFunctions(traced: Traced, event: FaultEvent | undefined): Promi
   return (line['functions'] as string[]).filter(name => name.startsWith('main.'));
 }
 
+/** Functions of the program that touches pages in a callback, innermost first. */
+const CALLED_BACK = ['main.writePages', 'main.calledBack', 'main.throughC', 'main.main'];
+const LEFT_OUT = 'the C code that called back into Go is left out';
+
+/** A fault in Go that C called back: the Go frames of both sides, and what lies between is said. */
+async function checkCallback(test: Test, traced: Traced, event: FaultEvent | undefined) {
+  const names = await goFunctions(traced, event);
+  test.same(
+    names.filter(name => CALLED_BACK.includes(name)),
+    CALLED_BACK,
+    names.join(' '),
+  );
+  test.equal(traced.session.readStack(event?.stack ?? 0n).truncated, LEFT_OUT);
+}
+
 for (const way of WAYS) {
   t.test(`${way.name}: each touched page, its access and its stack`, async test => {
     const attach = { fault: way.name };
@@ -129,6 +144,10 @@ for (const way of WAYS) {
     const names = await goFunctions(traced, [...inC.values()].flat()[0]);
     test.equal(names[0], 'main._Cfunc_touch_pages', 'the Go code behind the C code is known');
 
+    const back = await touch(traced, 'callback');
+    test.ok(leastPerPage(back) >= 1, 'each page that Go code wrote to when C called it back');
+    await checkCallback(test, traced, [...back.values()].flat()[0]);
+
     const twice = await touch(traced, 'again');
     test.ok(leastPerPage(twice) >= 2, 'pages that were dropped fault again');
 
@@ -140,7 +159,7 @@ for (const way of WAYS) {
     test.match(traced.session.losses(), { ringFull: 0, stackLost: 0, malformed: 0 });
     const site = traced.session.probes[0]?.points[0]?.sites[0];
     test.ok((site?.hits ?? 0) >= 4 * PAGES, `${site?.hits} hits`);
-    const all = [written, read, inC, twice, byKernel];
+    const all = [written, read, inC, back, twice, byKernel];
     report.saw(
       traced.session,
       all.reduce((sum, each) => sum + total(each), 0),

@@ -3,6 +3,7 @@
 //
 // Commands, each with a number of pages: "write" and "read" by Go code, "c" by C code, "kernel" by
 // read(2) into the pages, "heap" by the Go runtime itself, "again" writes, drops and writes once more.
+// "callback" and "callback-heap" do it in Go code that C code called back, which Go code had called.
 package main
 
 /*
@@ -74,6 +75,33 @@ func kernelPages(memory []byte) {
 	}
 }
 
+// pending is what the next callback from C runs.
+var pending func()
+
+//export goPending
+func goPending() {
+	calledBack()
+}
+
+//go:noinline
+func calledBack() {
+	pending()
+	sink++
+}
+
+//go:noinline
+func throughC(work func()) {
+	pending = work
+	C.call_back(2)
+}
+
+//go:noinline
+func growHeap(pages int) []byte {
+	memory := make([]byte, pages*pageBytes)
+	heap = append(heap, memory)
+	return memory
+}
+
 func command(how string, touch func(memory []byte), times int) func([]string) {
 	return func(words []string) {
 		memory := fresh(line.Number(words, 1, 10))
@@ -103,11 +131,21 @@ func main() {
 			}
 			writePages(memory)
 		}, 2),
+		"callback": command("callback", func(memory []byte) {
+			throughC(func() { writePages(memory) })
+		}, 1),
 		"heap": func(words []string) {
-			memory := make([]byte, line.Number(words, 1, 10)*pageBytes)
+			memory := growHeap(line.Number(words, 1, 10))
 			writePages(memory)
-			heap = append(heap, memory)
 			touched("heap", memory, 1)
+		},
+		"callback-heap": func(words []string) {
+			pages := line.Number(words, 1, 10)
+			throughC(func() {
+				memory := growHeap(pages)
+				writePages(memory)
+				touched("callback-heap", memory, 1)
+			})
 		},
 	})
 }
