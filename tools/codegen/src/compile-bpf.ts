@@ -4,9 +4,10 @@
  * the DWARF out again and leaves the BTF.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkStackUses } from './bpf-stack.js';
 import { repositoryRoot } from './generate.js';
 
 /** What is compiled, for whom, with what. */
@@ -40,7 +41,8 @@ export function frameworkHeaders(): string {
 
 /**
  * Compiles one object. Throws an Error that carries the compiler's own words, which begin with the
- * file and the line; its command line is the error's `command`.
+ * file and the line; its command line is the error's `command`. Throws too where a program takes
+ * more stack than BPF_STACK_BYTES_MAX of bpf-stack.ts; then there is no object.
  */
 export function compileBpf(options: CompileOptions): void {
   const { source, object, arch, include = [], env = process.env } = options;
@@ -54,6 +56,12 @@ export function compileBpf(options: CompileOptions): void {
   const what = `compile ${relative(root, source)} for ${arch}`;
   runTool(what, [clang, ...args], root, env);
   runTool(what, [env['LLVM_STRIP'] ?? 'llvm-strip', '-g', object], root, env);
+  try {
+    checkStackUses(relative(root, source), readFileSync(object));
+  } catch (error) {
+    rmSync(object);
+    throw error;
+  }
 }
 
 /** Compiles every `.bpf.c` of the probe in `probeDir`; returns the objects' paths. */
