@@ -208,6 +208,10 @@ static __always_inline __u32 sonde_part_of(__u32 site)
 	return point ? *point >> 16 : 0;
 }
 
+/* Whether this stands in the program of that name, as the compiler knows; BPF_PROG adds "____". */
+#define SONDE_STANDS_IN(program)                                                                   \
+	(!__builtin_strcmp(__func__, program) || !__builtin_strcmp(__func__, "____" program))
+
 /*
  * Sends a record that was kept in a map until all of it was known; `event` is its index in the
  * schema. A record that is made and sent at once is better reserved, which copies nothing.
@@ -234,6 +238,13 @@ static __always_inline void sonde_send(void *record, __u32 event, __u32 size)
 		if (!entry)                                                                        \
 			sonde_loss(SONDE_LOSS_MAP_FULL);                                           \
 		entry;                                                                             \
+	})
+
+/* Puts a value under a key of a hash map; a map without room for it is counted as a loss. */
+#define SONDE_PUT(map, key, value)                                                                 \
+	({                                                                                         \
+		if (bpf_map_update_elem(&(map), (key), (value), BPF_ANY))                          \
+			sonde_loss(SONDE_LOSS_MAP_FULL);                                           \
 	})
 
 /* Adds one duration under a key of a per-CPU hash map whose values are a schema's durations(). */

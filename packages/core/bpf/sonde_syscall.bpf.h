@@ -102,4 +102,68 @@ static __always_inline __s32 sonde_mapping_error(int which, const struct sonde_s
 	return SONDE_IS_ERROR(call->result) ? (__s32)call->result : 0;
 }
 
+/* What a call has done to the address space. A failed one that returns an address has none. */
+struct sonde_mapping {
+	__u64 address;
+	__u64 bytes;
+	/* mremap: where the range was, and how large. */
+	__u64 old_address;
+	__u64 old_bytes;
+	/* 0, or the error number, negative. */
+	__s32 error;
+	/* Of `enum sonde_mapping_call`. */
+	__u8 call;
+	/* mmap: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
+	__u8 protection;
+};
+
+/* The arguments and the result of each call, by what they mean. */
+static __always_inline void sonde_describe_mapping(struct sonde_mapping *mapping,
+						   const struct sonde_syscall *call)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 result = mapping->error ? 0 : call->result;
+
+	mapping->address = call->arg[0];
+	mapping->bytes = call->arg[1];
+	switch (mapping->call) {
+	case SONDE_MAPPING_MMAP:
+		mapping->address = result;
+		mapping->protection = call->arg[2] & SONDE_PROT_ALL;
+		break;
+	case SONDE_MAPPING_MREMAP:
+		mapping->address = result;
+		mapping->bytes = call->arg[2];
+		mapping->old_address = call->arg[0];
+		mapping->old_bytes = call->arg[1];
+		break;
+	case SONDE_MAPPING_BRK:
+		mapping->address = BPF_CORE_READ(task, mm, start_brk);
+		mapping->bytes = call->result - mapping->address;
+		break;
+	}
+}
+
+/*
+ * What the system call has done that ends at this raw tracepoint sys_exit; false for one that does
+ * nothing to the address space.
+ */
+static __always_inline bool sonde_mapping_at_exit(const __u64 *ctx, struct sonde_mapping *mapping)
+{
+	struct sonde_syscall call;
+	int which;
+
+	if (!sonde_syscall_at_exit(ctx, &call))
+		return false;
+	which = sonde_mapping_call_of(&call);
+	if (which < 0)
+		return false;
+	*mapping = (struct sonde_mapping){
+		.call = which,
+		.error = sonde_mapping_error(which, &call),
+	};
+	sonde_describe_mapping(mapping, &call);
+	return true;
+}
+
 #endif

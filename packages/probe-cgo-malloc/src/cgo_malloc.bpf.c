@@ -133,7 +133,6 @@ static __always_inline void read_arguments(struct pt_regs *ctx, struct cgo_mallo
 SEC("uprobe")
 int alloc_enter(struct pt_regs *ctx)
 {
-	struct sonde_thread *thread;
 	struct cgo_malloc_call *call;
 	struct cgo_malloc_totals *total;
 	struct sonde_regs regs;
@@ -166,9 +165,7 @@ int alloc_enter(struct pt_regs *ctx)
 	call->stack_pointer = regs.sp;
 	call->entered_ns = bpf_ktime_get_ns();
 	read_arguments(ctx, call);
-	thread = sonde_thread_in_c();
-	call->goid = thread ? thread->goid : 0;
-	call->stack = sonde_stack_of_c(&regs, ctx, thread);
+	call->stack = cgo_malloc_stack_and_goid(ctx, &call->goid);
 	/* Between here and the return another thread may get the old address. */
 	call->old_known = false;
 	if (aggregating() && call->old_address)
@@ -247,7 +244,7 @@ static __always_inline void count_call(const struct cgo_malloc_call *call, __u64
 static __always_inline void send_realloc(const struct cgo_malloc_call *call, __u64 address,
 					 __u64 usable)
 {
-	struct cgo_malloc_realloc *event = cgo_malloc_realloc_reserve();
+	struct cgo_malloc_realloc *event = cgo_malloc_realloc_reserve(call->stack);
 
 	if (!event)
 		return;
@@ -255,10 +252,8 @@ static __always_inline void send_realloc(const struct cgo_malloc_call *call, __u
 	event->address = address;
 	event->size_bytes = call->size_bytes;
 	event->usable_bytes = usable;
-	event->stack = call->stack;
 	event->goid = call->goid;
 	event->entered_ns = call->entered_ns;
-	event->tid = sonde_tid();
 	event->allocator = call->allocator;
 	cgo_malloc_realloc_submit(event);
 }
@@ -266,16 +261,14 @@ static __always_inline void send_realloc(const struct cgo_malloc_call *call, __u
 static __always_inline void send_alloc(const struct cgo_malloc_call *call, __u64 address,
 				       __u64 usable)
 {
-	struct cgo_malloc_alloc *event = cgo_malloc_alloc_reserve();
+	struct cgo_malloc_alloc *event = cgo_malloc_alloc_reserve(call->stack);
 
 	if (!event)
 		return;
 	event->address = address;
 	event->size_bytes = call->size_bytes;
 	event->usable_bytes = usable;
-	event->stack = call->stack;
 	event->goid = call->goid;
-	event->tid = sonde_tid();
 	event->allocator = call->allocator;
 	cgo_malloc_alloc_submit(event);
 }

@@ -23,11 +23,11 @@ import {
   param,
   percpuArray,
   point,
-  stackId,
   struct,
   tid,
   u32,
   u64,
+  wholeStack,
 } from '@sonde/core/schema';
 
 const ALLOCATORS = {
@@ -87,7 +87,7 @@ export default defineProbe({
     live: struct('An allocation that is not freed yet.', {
       sizeBytes: bytesCount('bytes requested'),
       usableBytes: bytesCount('bytes that the C library set aside; the request where unknown'),
-      stack: stackId('the C caller, then the Go frames'),
+      stack: wholeStack('the C caller, then the Go frames'),
       allocatedNs: ktimeNs('when the allocator returned'),
       goid: goid('goroutine that called into C'),
       tid: tid('thread that allocated'),
@@ -99,7 +99,7 @@ export default defineProbe({
       resultAddress: address('where posix_memalign stores its result'),
       oldAddress: address('what realloc was given'),
       enteredNs: ktimeNs('when the call began'),
-      stack: stackId('the C caller, then the Go frames'),
+      stack: wholeStack('the C caller, then the Go frames'),
       goid: goid('goroutine that called into C'),
       old: named('live', 'the allocation at oldAddress, taken out of `live` during the call'),
       allocator: named('allocator', 'function that was called'),
@@ -127,7 +127,7 @@ export default defineProbe({
       address: address('what the caller got'),
       sizeBytes: bytesCount('bytes requested'),
       usableBytes: bytesCount('bytes that the C library set aside; the request where unknown'),
-      stack: stackId('the C caller, then the Go frames'),
+      stack: wholeStack('the C caller, then the Go frames'),
       goid: goid('goroutine that called into C; 0 for a thread of C code'),
       tid: tid('thread that allocated'),
       allocator: named('allocator', 'function that was called'),
@@ -142,7 +142,7 @@ export default defineProbe({
       address: address('what the caller got'),
       sizeBytes: bytesCount('bytes requested'),
       usableBytes: bytesCount('bytes that the C library set aside; the request where unknown'),
-      stack: stackId('the C caller, then the Go frames'),
+      stack: wholeStack('the C caller, then the Go frames'),
       goid: goid('goroutine that called into C; 0 for a thread of C code'),
       enteredNs: ktimeNs(
         'entry of the call: what another thread got at oldAddress later is not ours',
@@ -160,7 +160,7 @@ export default defineProbe({
     }),
     byStack: hash({
       about: 'aggregate: stack → what it allocated and what of that was freed',
-      key: stackId(),
+      key: wholeStack(),
       value: 'stackTotals',
       maxEntries: param('maxStacks'),
     }),

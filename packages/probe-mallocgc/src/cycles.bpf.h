@@ -42,14 +42,12 @@ int arena_made(struct pt_regs *ctx)
 	sonde_hit(sonde_site(ctx));
 	if (!mspan || !read_span(mspan, &span))
 		return 0;
-	event = mallocgc_arena_reserve();
+	event = mallocgc_arena_reserve(mallocgc_stack(ctx));
 	if (!event)
 		return 0;
 	event->address = span.address;
 	event->size_bytes = span.bytes;
-	event->stack = sonde_stack_at_edge(ctx);
 	event->goid = sonde_goid(ctx);
-	event->tid = sonde_tid();
 	mallocgc_arena_submit(event);
 	return 0;
 }

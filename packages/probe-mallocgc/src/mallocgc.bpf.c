@@ -141,15 +141,13 @@ static __always_inline void object_made(struct pt_regs *ctx, const struct span *
 		count_object(span->address, &object);
 		return;
 	}
-	event = mallocgc_large_reserve();
+	event = mallocgc_large_reserve(stack);
 	if (!event)
 		return;
 	event->address = span->address;
 	event->size_bytes = span->bytes;
-	event->stack = stack;
 	event->goid = sonde_goid(ctx);
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
-	event->tid = sonde_tid();
 	event->pointer_free = span->spanclass & 1;
 	mallocgc_large_submit(event);
 }
@@ -164,7 +162,7 @@ int large_call(struct pt_regs *ctx)
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (read_span(sonde_go_arg(ctx, 0), &span))
-		object_made(ctx, &span, sonde_stack_in_body(ctx));
+		object_made(ctx, &span, mallocgc_stack(ctx));
 	return 0;
 }
 
@@ -178,7 +176,7 @@ int large_span_return(struct pt_regs *ctx)
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (read_span(sonde_go_result(ctx, 0, 3), &span))
-		object_made(ctx, &span, sonde_stack_at_edge(ctx));
+		object_made(ctx, &span, mallocgc_stack(ctx));
 	return 0;
 }
 
@@ -195,7 +193,7 @@ int large_span_on_g0(struct pt_regs *ctx)
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (read_span(sonde_go_result(ctx, 0, 2), &span))
-		object_made(ctx, &span, sonde_stack_behind_switch(ctx));
+		object_made(ctx, &span, mallocgc_stack(ctx));
 	return 0;
 }
 
@@ -210,7 +208,7 @@ int large_object_return(struct pt_regs *ctx)
 	sonde_hit(sonde_site(ctx));
 	span.address = sonde_go_result(ctx, 0, 3);
 	span.bytes = sonde_go_result(ctx, 1, 4);
-	object_made(ctx, &span, sonde_stack_at_edge(ctx));
+	object_made(ctx, &span, mallocgc_stack(ctx));
 	return 0;
 }
 
@@ -225,7 +223,7 @@ int any_span_return(struct pt_regs *ctx)
 		return 0;
 	sonde_hit(sonde_site(ctx));
 	if (mspan && read_span(mspan, &span) && is_large(&span))
-		object_made(ctx, &span, sonde_stack_at_edge(ctx));
+		object_made(ctx, &span, mallocgc_stack(ctx));
 	return 0;
 }
 
@@ -308,27 +306,27 @@ static __always_inline void count_every(__u64 id, __u64 size)
 		ADD(total->every, 1);
 }
 
-/* One allocation of `size` bytes; those of 0 bytes share one address, and Go counts none. */
-static __always_inline int every_hit(struct pt_regs *ctx, __u64 size)
+/* Allocations of 0 bytes share one address, and Go counts none of them. */
+static __always_inline bool is_wanted(__u64 size)
+{
+	return size && window_is_open();
+}
+
+/* One allocation of `size` bytes inside the window. */
+static __always_inline int every_hit(struct pt_regs *ctx, __u64 size, __u64 stack)
 {
 	struct mallocgc_every *event;
-	__u64 stack;
 
-	if (!size || !window_is_open())
-		return 0;
-	stack = sonde_stack_at_edge(ctx);
 	if (aggregating()) {
 		count_every(stack, size);
 		return 0;
 	}
-	event = mallocgc_every_reserve();
+	event = mallocgc_every_reserve(stack);
 	if (!event)
 		return 0;
 	event->size_bytes = size;
 	event->type = sonde_go_arg(ctx, 1);
-	event->stack = stack;
 	event->goid = sonde_goid(ctx);
-	event->tid = sonde_tid();
 	mallocgc_every_submit(event);
 	return 0;
 }
@@ -337,10 +335,12 @@ static __always_inline int every_hit(struct pt_regs *ctx, __u64 size)
 SEC("uprobe")
 int every_alloc(struct pt_regs *ctx)
 {
+	__u64 size = sonde_go_arg(ctx, 0);
+
 	if (!sonde_is_target_at(ctx))
 		return 0;
 	sonde_hit(sonde_site(ctx));
-	return every_hit(ctx, sonde_go_arg(ctx, 0));
+	return is_wanted(size) ? every_hit(ctx, size, mallocgc_stack(ctx)) : 0;
 }
 
 /* The part of `mallocgc-and-specialised` that is mallocgc itself. */
@@ -362,7 +362,7 @@ int every_alloc_folded(struct pt_regs *ctx)
 	sonde_hit(site);
 	if (sonde_part_of(site) == PART_MALLOCGC && size <= SONDE_TARGET->specialised_bytes)
 		return 0;
-	return every_hit(ctx, size);
+	return is_wanted(size) ? every_hit(ctx, size, mallocgc_stack(ctx)) : 0;
 }
 
 #include "samples.bpf.h"

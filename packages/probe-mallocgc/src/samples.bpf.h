@@ -50,7 +50,7 @@ int sample_made(struct pt_regs *ctx)
 	if (aggregating()) {
 		struct mallocgc_live object = {
 			.size_bytes = size,
-			.stack = sonde_stack_at_edge(ctx),
+			.stack = mallocgc_stack(ctx),
 			.allocated_ns = bpf_ktime_get_ns(),
 			.goid = sonde_goid(ctx),
 			.tid = sonde_tid(),
@@ -59,14 +59,12 @@ int sample_made(struct pt_regs *ctx)
 		count_sample(address, &object);
 		return 0;
 	}
-	event = mallocgc_sample_reserve();
+	event = mallocgc_sample_reserve(mallocgc_stack(ctx));
 	if (!event)
 		return 0;
 	event->address = address;
 	event->size_bytes = size;
-	event->stack = sonde_stack_at_edge(ctx);
 	event->goid = sonde_goid(ctx);
-	event->tid = sonde_tid();
 	mallocgc_sample_submit(event);
 	return 0;
 }

@@ -23,11 +23,11 @@ import {
   param,
   percpuArray,
   point,
-  stackId,
   struct,
   tid,
   u32,
   u64,
+  wholeStack,
 } from '@sonde/core/schema';
 
 /** Go 1.27, or 1.26 with GOEXPERIMENT=sizespecializedmalloc: a function for each small size. */
@@ -53,7 +53,7 @@ export default defineProbe({
   types: {
     live: struct('A large object that is not freed yet.', {
       sizeBytes: bytesCount('bytes of its span'),
-      stack: stackId('the Go stack that made it'),
+      stack: wholeStack('the Go stack that made it'),
       allocatedNs: ktimeNs('when its span was taken'),
       goid: goid('goroutine that made it'),
       tid: tid('thread that made it'),
@@ -79,7 +79,7 @@ export default defineProbe({
     large: event('The Go heap took a span for one large object.', {
       address: address('first byte of the object'),
       sizeBytes: bytesCount('bytes of its span: the request rounded up to pages of 8 KiB'),
-      stack: stackId('the Go stack that made it'),
+      stack: wholeStack('the Go stack that made it'),
       goid: goid('goroutine that made it'),
       comm: comm(),
       tid: tid('thread that made it'),
@@ -93,14 +93,14 @@ export default defineProbe({
     every: event('Any Go allocation inside the window that `windowMs` opened.', {
       sizeBytes: bytesCount('bytes requested'),
       type: address('runtime type of the object, 0 for memory without pointers'),
-      stack: stackId('the Go stack that allocated'),
+      stack: wholeStack('the Go stack that allocated'),
       goid: goid('goroutine that allocated'),
       tid: tid('thread that allocated'),
     }),
     sample: event("The runtime's own sampling chose this object, of any size.", {
       address: address('first byte of the object'),
       sizeBytes: bytesCount('bytes of its size class, or of its span'),
-      stack: stackId('the Go stack that made it'),
+      stack: wholeStack('the Go stack that made it'),
       goid: goid('goroutine that made it'),
       tid: tid('thread that made it'),
     }),
@@ -116,7 +116,7 @@ export default defineProbe({
     arena: event('A chunk of 8 MiB was taken for a user arena (GOEXPERIMENT=arenas).', {
       address: address('first byte of the chunk'),
       sizeBytes: bytesCount('bytes of the chunk'),
-      stack: stackId('the Go stack that needed it'),
+      stack: wholeStack('the Go stack that needed it'),
       goid: goid('goroutine that needed it'),
       tid: tid('thread that needed it'),
     }),
@@ -135,13 +135,13 @@ export default defineProbe({
     }),
     byStack: hash({
       about: 'aggregate: stack → what it made and what of that was freed',
-      key: stackId(),
+      key: wholeStack(),
       value: 'stackTotals',
       maxEntries: param('maxStacks'),
     }),
     everyByStack: hash({
       about: 'aggregate: stack → all its allocations inside the window',
-      key: stackId(),
+      key: wholeStack(),
       value: 'everyTotals',
       maxEntries: param('maxStacks'),
     }),
@@ -153,7 +153,7 @@ export default defineProbe({
     }),
     sampleByStack: hash({
       about: 'aggregate: stack → what was sampled there and what of that was freed',
-      key: stackId(),
+      key: wholeStack(),
       value: 'stackTotals',
       maxEntries: param('maxStacks'),
     }),
@@ -200,6 +200,7 @@ export default defineProbe({
         goReturn('runtime.largeAlloc', {
           name: 'large-alloc-return',
           program: 'large_span_on_g0',
+          systemStack: true,
         }),
         goReturn('runtime.mallocgcLarge', {
           name: 'mallocgc-large-return',

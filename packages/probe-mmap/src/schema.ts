@@ -16,7 +16,7 @@ export default s.defineProbe({
       bytes: s.bytesCount('size of the range, as the caller gave it'),
       oldAddress: s.address('mremap: where the range was'),
       oldBytes: s.bytesCount('mremap: how large it was'),
-      stack: s.stackId('the stack that made the call'),
+      stack: s.wholeStack('the stack that made the call'),
       tid: s.tid('thread that made it'),
       error: s.errno('0, or the error number with which the call failed'),
       call: s.named('call', 'which call it was'),

@@ -27,9 +27,8 @@ static __always_inline void switched(void *ctx, enum sonde_switch_reason reason,
 		return;
 	left.since_ns = bpf_ktime_get_ns();
 	left.tid = sonde_tid();
-	left.stack = sonde_stack_of_task(ctx);
-	if (bpf_map_update_elem(&open, &thread, &left, BPF_ANY))
-		sonde_loss(SONDE_LOSS_MAP_FULL);
+	left.stack = offcpu_stack(ctx);
+	SONDE_PUT(open, &thread, &left);
 }
 
 SONDE_SWITCH_PROGRAMS(switched)

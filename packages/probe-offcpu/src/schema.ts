@@ -9,14 +9,11 @@ export default s.defineProbe({
   about: 'Time in which threads of a process were blocked, by the stack that blocked them',
   modes: ['stream', 'aggregate'],
   verifierBudget: { instructions: 250_000, states: 6_000 },
-  types: {
-    reason: s.switchReason,
-    waits: s.durations('Waits of one stack that have ended, on one CPU.'),
-  },
+  types: { reason: s.switchReason, waits: s.durations('Waits of one stack, on one CPU.') },
   events: {
     block: s.event('A thread runs again after it was blocked.', {
       ns: s.durationNs('how long it was off the CPU'),
-      stack: s.stackId('the stack that blocked; it begins behind the system call'),
+      stack: s.wholeStack('the stack that blocked; it begins behind the system call'),
       sinceNs: s.ktimeNs('when it left the CPU'),
       tid: s.tid('thread that was blocked'),
       reason: s.named('reason', 'why it left the CPU'),
@@ -26,7 +23,7 @@ export default s.defineProbe({
     open: s.hash({ about: 'thread → its wait', key: s.u32(), value: 'block', maxEntries: 32768 }),
     byStack: s.percpuHash({
       about: 'waits by stack',
-      key: s.stackId(),
+      key: s.wholeStack(),
       value: 'waits',
       maxEntries: 8192,
     }),

@@ -124,17 +124,15 @@ static __always_inline int report(void *ctx, __u64 address, __u32 access)
 	/* Pages of the kernel's half, such as x86_64's vsyscall, are not the process's. */
 	if (address >> 63)
 		return 0;
-	stack = sonde_stack_of_task(ctx);
+	stack = pagefault_stack(ctx);
 	if (config.mode == 1) {
 		count_fault(address, stack, access);
 		return 0;
 	}
-	event = pagefault_fault_reserve();
+	event = pagefault_fault_reserve(stack);
 	if (!event)
 		return 0;
 	event->address = address;
-	event->stack = stack;
-	event->tid = sonde_tid();
 	event->access = access;
 	pagefault_fault_submit(event);
 	return 0;

@@ -20,12 +20,12 @@ import {
   perfSoftware,
   point,
   rawTracepoint,
-  stackId,
   struct,
   tid,
   tracepoint,
   u32,
   u64,
+  wholeStack,
 } from '@sonde/core/schema';
 
 const counters = {
@@ -63,7 +63,7 @@ export default defineProbe({
     touch: struct('The latest fault on a page: what put the present content there.', {
       firstNs: ktimeNs('first fault on this page since the attach'),
       lastNs: ktimeNs('latest fault on this page'),
-      stack: stackId('the stack of the latest fault'),
+      stack: wholeStack('the stack of the latest fault'),
       faults: count('faults on this page'),
       tid: tid('thread of the latest fault'),
       access: named('access', 'kind of the latest fault'),
@@ -78,7 +78,7 @@ export default defineProbe({
   events: {
     fault: event('A page of the process was touched for the first time, or again.', {
       address: address('the address that was touched'),
-      stack: stackId('the stack that touched it; its first address is the instruction itself'),
+      stack: wholeStack('the stack that touched it; its first address is the instruction itself'),
       tid: tid('thread that touched it'),
       access: named('access', 'read, write or instruction fetch'),
     }),
@@ -86,7 +86,7 @@ export default defineProbe({
   maps: {
     byStack: hash({
       about: 'aggregate: stack → its faults',
-      key: stackId(),
+      key: wholeStack(),
       value: 'stackTotals',
       maxEntries: param('maxStacks'),
     }),

@@ -67,16 +67,26 @@ export function cReturn(
   return { kind: 'cReturn', ...named('cReturn', symbol, options), symbol, library };
 }
 
+/** Which of the two stacks of a thread a Go function runs on. */
+export interface GoStack {
+  /** The system stack: whole stacks then begin where the goroutine left its own. */
+  readonly systemStack?: true;
+}
+
 /** Conditions on the target under which an alternative at Go functions is no way to see it. */
-export interface GoConditions {
+export interface GoConditions extends GoStack {
   /** Not where the target has one of these functions; a trailing `*` matches the rest. */
   readonly unless?: readonly string[];
   /** What must be switched on in the target: its own sampling of allocations. */
   readonly needs?: 'memoryProfiling';
 }
 
-function conditions({ unless, needs }: GoConditions): GoConditions {
-  return { ...(unless && { unless }), ...(needs && { needs }) };
+function conditions({ unless, needs, systemStack }: GoConditions): GoConditions {
+  return {
+    ...(unless && { unless }),
+    ...(needs && { needs }),
+    ...(systemStack && { systemStack }),
+  };
 }
 
 /** The entry of the first of these Go functions that the target has. */
@@ -109,9 +119,14 @@ export function goEntries(
 }
 
 /** Every RET of the first of these Go functions that the target has. */
-export function goReturn(symbols: string | readonly string[], options: AttachOptions): AttachIr {
+export function goReturn(
+  symbols: string | readonly string[],
+  options: AttachOptions & GoStack,
+): AttachIr {
   const list = typeof symbols === 'string' ? [symbols] : symbols;
-  return { kind: 'goReturn', ...named('goReturn', list[0] ?? '', options), symbols: list };
+  const base = named('goReturn', list[0] ?? '', options);
+  const { systemStack } = options;
+  return { kind: 'goReturn', ...base, symbols: list, ...(systemStack && { systemStack }) };
 }
 
 /** Every CALL of `callee` inside the Go function `caller`: cheap, as the kernel emulates CALL. */

@@ -12,6 +12,7 @@ export type FieldSpec =
       readonly kind: 'scalar';
       readonly scalar: ScalarName;
       readonly unit: Unit;
+      readonly wholeStack?: true;
       readonly about: string;
     }
   | {
@@ -101,6 +102,18 @@ export const tid = measured('u32', 'tid');
 export const goid = measured('u64', 'goid');
 /** The 64-bit hash under which `sonde_stacks` holds a stack; 0 means that none was taken. */
 export const stackId = measured('u64', 'stackId');
+/**
+ * A stack id that the program takes where it runs: C frames by unwind data, then the goroutine's.
+ * The generated header has `PROBE_stack(ctx)` for it, and an event that has such a field takes it
+ * from there when it is reserved. A schema whose attach points give no stack is refused.
+ */
+export const wholeStack = (about = ''): FieldSpec => ({
+  kind: 'scalar',
+  scalar: 'u64',
+  unit: 'stackId',
+  wholeStack: true,
+  about,
+});
 /** The number of an attach location within its probe, 32 bits, given by the session. */
 export const siteId = measured('u32', 'siteId');
 /** A kernel error number, 32 bits signed; negative as the kernel returns it. */

@@ -12,6 +12,7 @@ export * from './schema-error.js';
 export * from './framework.js';
 export * from './scheduler.js';
 export * from './address-space.js';
+export { walksOf, type StackWalk } from './whole-stack.js';
 export { alignUp, scalarBytes, type Extent } from './layout.js';
 export { TypeTable, type SourceIndex } from './type-table.js';
 export { RECORD_BYTES_MAX } from './validate.js';

@@ -38,7 +38,13 @@ export type Unit =
 
 /** The type of one field. `name` of a struct, enum or union refers into {@link ProbeIr.types}. */
 export type TypeIr =
-  | { readonly kind: 'scalar'; readonly scalar: ScalarName; readonly unit: Unit }
+  | {
+      readonly kind: 'scalar';
+      readonly scalar: ScalarName;
+      readonly unit: Unit;
+      /** The id of the stack where the program runs, which the generated header takes. */
+      readonly wholeStack?: true;
+    }
   | {
       readonly kind: 'bits';
       readonly scalar: ScalarName;
@@ -181,6 +187,8 @@ export type AttachIr =
       readonly unless?: readonly string[];
       /** What must be switched on in the target, or the hits would never come. */
       readonly needs?: 'memoryProfiling';
+      /** The function runs on the system stack: whole stacks begin where the goroutine left. */
+      readonly systemStack?: true;
       readonly limits?: string;
     }
   | {

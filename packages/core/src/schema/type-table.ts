@@ -44,7 +44,12 @@ export class TypeTable implements LayoutContext {
   resolve(spec: FieldSpec, path: string): TypeIr {
     switch (spec.kind) {
       case 'scalar':
-        return { kind: 'scalar', scalar: spec.scalar, unit: spec.unit };
+        return {
+          kind: 'scalar',
+          scalar: spec.scalar,
+          unit: spec.unit,
+          ...(spec.wholeStack && { wholeStack: spec.wholeStack }),
+        };
       case 'bits':
         return { kind: 'bits', scalar: spec.scalar, bits: spec.bits, unit: spec.unit };
       case 'string':

@@ -10,6 +10,7 @@ import type { ScalarName, Unit } from './ir.js';
 import { scalarBytes } from './layout.js';
 import { pascalCase, snakeCase, whyNotName } from './names.js';
 import { notAType, SchemaError } from './schema-error.js';
+import { checkWholeStacks } from './whole-stack.js';
 
 /**
  * The largest payload that a 4 KiB ring, the smallest there is, can hold: a record with its 8-byte
@@ -87,6 +88,7 @@ export function validate(definition: ProbeDefinition): void {
     checkParam(`params.${name}`, name, param);
   }
   checkAttach(definition);
+  checkWholeStacks(definition);
   checkBudget(definition);
 }
 

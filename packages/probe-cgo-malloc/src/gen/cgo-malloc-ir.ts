@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 3bbbdbbb5ee278143d0a8b2a7c22cfc5. */
+/** Evaluated from the schema; hash 75f455549f409a78c5e2815fc5d92512. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'cgo-malloc',
@@ -122,6 +122,7 @@ export const ir: ProbeIr = {
             kind: 'scalar',
             scalar: 'u64',
             unit: 'stackId',
+            wholeStack: true,
           },
           offsetBytes: 16,
           sizeBytes: 8,
@@ -295,6 +296,7 @@ export const ir: ProbeIr = {
             kind: 'scalar',
             scalar: 'u64',
             unit: 'stackId',
+            wholeStack: true,
           },
           offsetBytes: 40,
           sizeBytes: 8,
@@ -807,6 +809,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 40,
             sizeBytes: 8,
@@ -1056,6 +1059,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 48,
             sizeBytes: 8,
@@ -1176,6 +1180,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -1705,5 +1710,5 @@ export const ir: ProbeIr = {
       line: 189,
     },
   },
-  hash: '3bbbdbbb5ee278143d0a8b2a7c22cfc5',
+  hash: '75f455549f409a78c5e2815fc5d92512',
 };

@@ -436,8 +436,8 @@ SONDE_ASSERT_FIELD(struct cgo_malloc_config, pad0, 228, 4);
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct cgo_malloc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x3b, 0xbb, 0xdb, 0xbb, 0x5e, 0xe2, 0x78, 0x14,
-		0x3d, 0x0a, 0x8b, 0x2a, 0x7c, 0x22, 0xcf, 0xc5,
+		0x75, 0xf4, 0x55, 0x54, 0x9f, 0x40, 0x9a, 0x78,
+		0xc5, 0xe2, 0x81, 0x5f, 0xc5, 0xd9, 0x25, 0x12,
 	},
 	.max_live = 262144,
 	.max_stacks = 16384,
@@ -518,8 +518,40 @@ struct {
 	__type(value, struct cgo_malloc_call);
 } blank SEC(".maps");
 
-/* A zeroed alloc record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct cgo_malloc_alloc *cgo_malloc_alloc_reserve(void)
+/*
+ * The id of the whole stack of the target where this program stands; 0 where there is none. A
+ * macro for programs: any other function has none.
+ */
+#define cgo_malloc_stack(ctx)                                                                      \
+	({                                                                                         \
+		enum {                                                                             \
+			at_c_entry = SONDE_STANDS_IN("alloc_enter") ||                             \
+				     SONDE_STANDS_IN("free_enter"),                                \
+		};                                                                                 \
+                                                                                                   \
+		_Static_assert(at_c_entry,                                                         \
+			       "no program that has a stack");                                     \
+		sonde_stack_at_c_entry(ctx, NULL);                                                 \
+	})
+
+/*
+ * The same, and the number of the goroutine that called into C, 0 if none did. A macro for
+ * programs: any other function has none.
+ */
+#define cgo_malloc_stack_and_goid(ctx, goid)                                                       \
+	({                                                                                         \
+		enum {                                                                             \
+			at_c_entry = SONDE_STANDS_IN("alloc_enter") ||                             \
+				     SONDE_STANDS_IN("free_enter"),                                \
+		};                                                                                 \
+                                                                                                   \
+		_Static_assert(at_c_entry,                                                         \
+			       "no program that has a stack");                                     \
+		sonde_stack_at_c_entry(ctx, goid);                                                 \
+	})
+
+/* A zeroed alloc record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct cgo_malloc_alloc *cgo_malloc_alloc_reserve(__u64 stack_id)
 {
 	struct cgo_malloc_alloc *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -529,6 +561,8 @@ static __always_inline struct cgo_malloc_alloc *cgo_malloc_alloc_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 64);
 	sonde_fill_header(&event->header, CGO_MALLOC_EVENT_ALLOC, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 
@@ -570,8 +604,8 @@ static __always_inline void cgo_malloc_free_discard(struct cgo_malloc_free *even
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A zeroed realloc record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct cgo_malloc_realloc *cgo_malloc_realloc_reserve(void)
+/* A zeroed realloc record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct cgo_malloc_realloc *cgo_malloc_realloc_reserve(__u64 stack_id)
 {
 	struct cgo_malloc_realloc *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -581,6 +615,8 @@ static __always_inline struct cgo_malloc_realloc *cgo_malloc_realloc_reserve(voi
 	}
 	__builtin_memset((char *)event + 0, 0, 80);
 	sonde_fill_header(&event->header, CGO_MALLOC_EVENT_REALLOC, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 

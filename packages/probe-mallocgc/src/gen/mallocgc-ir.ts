@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 86893833c76cd84d44616da8f4589e94. */
+/** Evaluated from the schema; hash 97d28248a94f33579f511a210293117a. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -44,6 +44,7 @@ export const ir: ProbeIr = {
             kind: 'scalar',
             scalar: 'u64',
             unit: 'stackId',
+            wholeStack: true,
           },
           offsetBytes: 8,
           sizeBytes: 8,
@@ -453,6 +454,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 32,
             sizeBytes: 8,
@@ -688,6 +690,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 32,
             sizeBytes: 8,
@@ -806,6 +809,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 32,
             sizeBytes: 8,
@@ -1085,6 +1089,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 32,
             sizeBytes: 8,
@@ -1264,6 +1269,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -1285,6 +1291,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -1327,6 +1334,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -1473,6 +1481,7 @@ export const ir: ProbeIr = {
           name: 'large-alloc-return',
           program: 'large_span_on_g0',
           symbols: ['runtime.largeAlloc'],
+          systemStack: true,
         },
         {
           kind: 'goReturn',
@@ -1511,7 +1520,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 216,
+        line: 217,
       },
     },
     {
@@ -1559,7 +1568,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 229,
+        line: 230,
       },
     },
     {
@@ -1581,7 +1590,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 258,
+        line: 259,
       },
     },
     {
@@ -1604,7 +1613,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 271,
+        line: 272,
       },
     },
     {
@@ -1624,7 +1633,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 285,
+        line: 286,
       },
     },
     {
@@ -1644,7 +1653,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 291,
+        line: 292,
       },
     },
     {
@@ -1665,7 +1674,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-mallocgc/src/schema.ts',
-        line: 302,
+        line: 303,
       },
     },
   ],
@@ -1815,5 +1824,5 @@ export const ir: ProbeIr = {
       line: 171,
     },
   },
-  hash: '86893833c76cd84d44616da8f4589e94',
+  hash: '97d28248a94f33579f511a210293117a',
 };

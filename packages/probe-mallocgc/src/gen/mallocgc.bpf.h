@@ -486,8 +486,8 @@ SONDE_ASSERT_FIELD(struct mallocgc_config, pad0, 236, 4);
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct mallocgc_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x86, 0x89, 0x38, 0x33, 0xc7, 0x6c, 0xd8, 0x4d,
-		0x44, 0x61, 0x6d, 0xa8, 0xf4, 0x58, 0x9e, 0x94,
+		0x97, 0xd2, 0x82, 0x48, 0xa9, 0x4f, 0x33, 0x57,
+		0x9f, 0x51, 0x1a, 0x21, 0x02, 0x93, 0x11, 0x7a,
 	},
 	.max_live = 65536,
 	.max_stacks = 8192,
@@ -583,8 +583,37 @@ struct {
 	__type(value, __u64);
 } window SEC(".maps");
 
-/* A zeroed large record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct mallocgc_large *mallocgc_large_reserve(void)
+/*
+ * The id of the whole stack of the target where this program stands; 0 where there is none. A
+ * macro for programs: any other function has none.
+ */
+#define mallocgc_stack(ctx)                                                                        \
+	({                                                                                         \
+		enum {                                                                             \
+			in_body = SONDE_STANDS_IN("large_call"),                                   \
+			at_edge = SONDE_STANDS_IN("large_span_return") ||                          \
+				  SONDE_STANDS_IN("large_object_return") ||                        \
+				  SONDE_STANDS_IN("any_span_return") ||                            \
+				  SONDE_STANDS_IN("span_freed") ||                                 \
+				  SONDE_STANDS_IN("every_alloc") ||                                \
+				  SONDE_STANDS_IN("every_alloc_folded") ||                         \
+				  SONDE_STANDS_IN("sample_made") ||                                \
+				  SONDE_STANDS_IN("sample_freed") ||                               \
+				  SONDE_STANDS_IN("gc_swept") ||                                   \
+				  SONDE_STANDS_IN("arena_made") ||                                 \
+				  SONDE_STANDS_IN("arena_freed"),                                  \
+			behind_switch = SONDE_STANDS_IN("large_span_on_g0"),                       \
+		};                                                                                 \
+                                                                                                   \
+		_Static_assert(in_body || at_edge || behind_switch,                                \
+			       "no program that has a stack");                                     \
+		in_body ? sonde_stack_in_body(ctx) :                                               \
+		at_edge ? sonde_stack_at_edge(ctx) :                                               \
+		sonde_stack_behind_switch(ctx);                                                    \
+	})
+
+/* A zeroed large record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct mallocgc_large *mallocgc_large_reserve(__u64 stack_id)
 {
 	struct mallocgc_large *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -594,6 +623,8 @@ static __always_inline struct mallocgc_large *mallocgc_large_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 72);
 	sonde_fill_header(&event->header, MALLOCGC_EVENT_LARGE, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 
@@ -635,8 +666,8 @@ static __always_inline void mallocgc_free_discard(struct mallocgc_free *event)
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A zeroed every record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct mallocgc_every *mallocgc_every_reserve(void)
+/* A zeroed every record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct mallocgc_every *mallocgc_every_reserve(__u64 stack_id)
 {
 	struct mallocgc_every *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -646,6 +677,8 @@ static __always_inline struct mallocgc_every *mallocgc_every_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 56);
 	sonde_fill_header(&event->header, MALLOCGC_EVENT_EVERY, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 
@@ -661,8 +694,8 @@ static __always_inline void mallocgc_every_discard(struct mallocgc_every *event)
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A zeroed sample record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct mallocgc_sample *mallocgc_sample_reserve(void)
+/* A zeroed sample record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct mallocgc_sample *mallocgc_sample_reserve(__u64 stack_id)
 {
 	struct mallocgc_sample *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -672,6 +705,8 @@ static __always_inline struct mallocgc_sample *mallocgc_sample_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 56);
 	sonde_fill_header(&event->header, MALLOCGC_EVENT_SAMPLE, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 
@@ -739,8 +774,8 @@ static __always_inline void mallocgc_gc_cycle_discard(struct mallocgc_gc_cycle *
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A zeroed arena record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct mallocgc_arena *mallocgc_arena_reserve(void)
+/* A zeroed arena record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct mallocgc_arena *mallocgc_arena_reserve(__u64 stack_id)
 {
 	struct mallocgc_arena *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -750,6 +785,8 @@ static __always_inline struct mallocgc_arena *mallocgc_arena_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 56);
 	sonde_fill_header(&event->header, MALLOCGC_EVENT_ARENA, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 

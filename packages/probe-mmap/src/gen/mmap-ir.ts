@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash ff190e00d944bd2bdc63337358d518f3. */
+/** Evaluated from the schema; hash 5dd688a15121224764e05a43a4329d0a. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mmap',
@@ -194,6 +194,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 48,
             sizeBytes: 8,
@@ -356,5 +357,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: 'ff190e00d944bd2bdc63337358d518f3',
+  hash: '5dd688a15121224764e05a43a4329d0a',
 };

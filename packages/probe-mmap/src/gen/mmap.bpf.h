@@ -124,8 +124,8 @@ SONDE_ASSERT_FIELD(struct mmap_config, pad0, 212, 4);
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct mmap_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0xff, 0x19, 0x0e, 0x00, 0xd9, 0x44, 0xbd, 0x2b,
-		0xdc, 0x63, 0x33, 0x73, 0x58, 0xd5, 0x18, 0xf3,
+		0x5d, 0xd6, 0x88, 0xa1, 0x51, 0x21, 0x22, 0x47,
+		0x64, 0xe0, 0x5a, 0x43, 0xa4, 0x32, 0x9d, 0x0a,
 	},
 };
 
@@ -133,8 +133,14 @@ const volatile struct mmap_config config SEC(".rodata.sonde") = {
 
 #include "sonde.bpf.h"
 
-/* A zeroed change record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct mmap_change *mmap_change_reserve(void)
+/* The id of the whole stack of the target where this program stands; 0 where there is none. */
+static __always_inline __u64 mmap_stack(void *ctx)
+{
+	return sonde_stack_of_task(ctx);
+}
+
+/* A zeroed change record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct mmap_change *mmap_change_reserve(__u64 stack_id)
 {
 	struct mmap_change *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -144,6 +150,8 @@ static __always_inline struct mmap_change *mmap_change_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 72);
 	sonde_fill_header(&event->header, MMAP_EVENT_CHANGE, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 

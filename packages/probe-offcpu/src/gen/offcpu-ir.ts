@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 30231739d686822bbffee46731d2fcc8. */
+/** Evaluated from the schema; hash 4f8e2f7288de37bc069fa9c2850b8118. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'offcpu',
@@ -54,13 +54,13 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 13,
+        line: 12,
       },
     },
     {
       kind: 'struct',
       name: 'waits',
-      about: 'Waits of one stack that have ended, on one CPU.',
+      about: 'Waits of one stack, on one CPU.',
       sizeBytes: 24,
       alignBytes: 8,
       fields: [
@@ -100,7 +100,7 @@ export const ir: ProbeIr = {
       ],
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 14,
+        line: 12,
       },
     },
   ],
@@ -138,7 +138,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-offcpu/src/schema.ts',
-              line: 18,
+              line: 15,
             },
           },
           {
@@ -148,12 +148,13 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 24,
             sizeBytes: 8,
             source: {
               file: 'packages/probe-offcpu/src/schema.ts',
-              line: 19,
+              line: 16,
             },
           },
           {
@@ -168,7 +169,7 @@ export const ir: ProbeIr = {
             sizeBytes: 8,
             source: {
               file: 'packages/probe-offcpu/src/schema.ts',
-              line: 20,
+              line: 17,
             },
           },
           {
@@ -183,7 +184,7 @@ export const ir: ProbeIr = {
             sizeBytes: 4,
             source: {
               file: 'packages/probe-offcpu/src/schema.ts',
-              line: 21,
+              line: 18,
             },
           },
           {
@@ -197,7 +198,7 @@ export const ir: ProbeIr = {
             sizeBytes: 1,
             source: {
               file: 'packages/probe-offcpu/src/schema.ts',
-              line: 22,
+              line: 19,
             },
           },
           {
@@ -214,12 +215,12 @@ export const ir: ProbeIr = {
         ],
         source: {
           file: 'packages/probe-offcpu/src/schema.ts',
-          line: 17,
+          line: 14,
         },
       },
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 17,
+        line: 14,
       },
     },
   ],
@@ -240,7 +241,7 @@ export const ir: ProbeIr = {
       maxEntries: 32768,
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 26,
+        line: 23,
       },
     },
     {
@@ -251,6 +252,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -259,7 +261,7 @@ export const ir: ProbeIr = {
       maxEntries: 8192,
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 27,
+        line: 24,
       },
     },
   ],
@@ -272,7 +274,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 35,
+        line: 32,
       },
     },
     {
@@ -283,7 +285,7 @@ export const ir: ProbeIr = {
       default: 0,
       source: {
         file: 'packages/probe-offcpu/src/schema.ts',
-        line: 36,
+        line: 33,
       },
     },
   ],
@@ -350,7 +352,7 @@ export const ir: ProbeIr = {
         sizeBytes: 8,
         source: {
           file: 'packages/probe-offcpu/src/schema.ts',
-          line: 35,
+          line: 32,
         },
       },
       {
@@ -365,7 +367,7 @@ export const ir: ProbeIr = {
         sizeBytes: 1,
         source: {
           file: 'packages/probe-offcpu/src/schema.ts',
-          line: 36,
+          line: 33,
         },
       },
       {
@@ -393,8 +395,8 @@ export const ir: ProbeIr = {
     ],
     source: {
       file: 'packages/probe-offcpu/src/schema.ts',
-      line: 34,
+      line: 31,
     },
   },
-  hash: '30231739d686822bbffee46731d2fcc8',
+  hash: '4f8e2f7288de37bc069fa9c2850b8118',
 };

@@ -41,7 +41,7 @@ enum offcpu_event {
 
 /*
  * Why a thread left its CPU.
- * packages/probe-offcpu/src/schema.ts:13
+ * packages/probe-offcpu/src/schema.ts:12
  */
 enum offcpu_reason {
 	OFFCPU_REASON_UNKNOWN = 0, /* another CPU was waking it already (before Linux 5.18) */
@@ -55,8 +55,8 @@ enum offcpu_reason {
 };
 
 /*
- * Waits of one stack that have ended, on one CPU.
- * packages/probe-offcpu/src/schema.ts:14
+ * Waits of one stack, on one CPU.
+ * packages/probe-offcpu/src/schema.ts:12
  */
 struct offcpu_waits {
 	/* how many there were */
@@ -73,20 +73,20 @@ SONDE_ASSERT_FIELD(struct offcpu_waits, max_ns, 16, 8);
 
 /*
  * A thread runs again after it was blocked.
- * packages/probe-offcpu/src/schema.ts:17
+ * packages/probe-offcpu/src/schema.ts:14
  */
 struct offcpu_block {
 	/* what every record starts with */
 	struct sonde_header header;
-	/* how long it was off the CPU (schema.ts:18) */
+	/* how long it was off the CPU (schema.ts:15) */
 	__u64 ns;
-	/* the stack that blocked; it begins behind the system call (schema.ts:19) */
+	/* the stack that blocked; it begins behind the system call (schema.ts:16) */
 	__u64 stack;
-	/* when it left the CPU (schema.ts:20) */
+	/* when it left the CPU (schema.ts:17) */
 	__u64 since_ns;
-	/* thread that was blocked (schema.ts:21) */
+	/* thread that was blocked (schema.ts:18) */
 	__u32 tid;
-	/* why it left the CPU (schema.ts:22) */
+	/* why it left the CPU (schema.ts:19) */
 	__u8 reason;
 	__u8 pad0[3];
 };
@@ -101,16 +101,16 @@ SONDE_ASSERT_FIELD(struct offcpu_block, pad0, 45, 3);
 
 /*
  * Everything that the loader sets before the programs are verified.
- * packages/probe-offcpu/src/schema.ts:34
+ * packages/probe-offcpu/src/schema.ts:31
  */
 struct offcpu_config {
 	/* hash of the schema; the loader refuses another decoder */
 	__u8 schema_hash[16];
 	/* the traced process */
 	struct sonde_target target;
-	/* shorter waits are left out (schema.ts:35) */
+	/* shorter waits are left out (schema.ts:32) */
 	__u64 min_ns;
-	/* count waits of runnable threads for a CPU too (schema.ts:36) */
+	/* count waits of runnable threads for a CPU too (schema.ts:33) */
 	_Bool preempted;
 	__u8 pad0[3];
 	/* how the probe reports: 0 stream, 1 aggregate */
@@ -129,8 +129,8 @@ SONDE_ASSERT_FIELD(struct offcpu_config, mode, 220, 4);
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct offcpu_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x30, 0x23, 0x17, 0x39, 0xd6, 0x86, 0x82, 0x2b,
-		0xbf, 0xfe, 0xe4, 0x67, 0x31, 0xd2, 0xfc, 0xc8,
+		0x4f, 0x8e, 0x2f, 0x72, 0x88, 0xde, 0x37, 0xbc,
+		0x06, 0x9f, 0xa9, 0xc2, 0x85, 0x0b, 0x81, 0x18,
 	},
 	.min_ns = 0,
 	.preempted = 0,
@@ -142,7 +142,7 @@ const volatile struct offcpu_config config SEC(".rodata.sonde") = {
 
 /*
  * thread → its wait
- * packages/probe-offcpu/src/schema.ts:26
+ * packages/probe-offcpu/src/schema.ts:23
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -153,7 +153,7 @@ struct {
 
 /*
  * waits by stack
- * packages/probe-offcpu/src/schema.ts:27
+ * packages/probe-offcpu/src/schema.ts:24
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -162,8 +162,14 @@ struct {
 	__type(value, struct offcpu_waits);
 } by_stack SEC(".maps");
 
-/* A zeroed block record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct offcpu_block *offcpu_block_reserve(void)
+/* The id of the whole stack of the target where this program stands; 0 where there is none. */
+static __always_inline __u64 offcpu_stack(void *ctx)
+{
+	return sonde_stack_of_task(ctx);
+}
+
+/* A zeroed block record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct offcpu_block *offcpu_block_reserve(__u64 stack_id)
 {
 	struct offcpu_block *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -173,6 +179,8 @@ static __always_inline struct offcpu_block *offcpu_block_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 48);
 	sonde_fill_header(&event->header, OFFCPU_EVENT_BLOCK, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 

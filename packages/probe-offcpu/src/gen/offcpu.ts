@@ -20,7 +20,7 @@ import {
   readU64,
 } from '@sonde/core/decode';
 
-/** Why a thread left its CPU. Declared in packages/probe-offcpu/src/schema.ts:13. */
+/** Why a thread left its CPU. Declared in packages/probe-offcpu/src/schema.ts:12. */
 export const Reason = {
   /** another CPU was waking it already (before Linux 5.18) */
   unknown: 0,
@@ -46,10 +46,7 @@ export function reasonName(value: number): Reason {
   return enumName(reasonNames, value, 'offcpu reason');
 }
 
-/**
- * Waits of one stack that have ended, on one CPU. Declared in
- * packages/probe-offcpu/src/schema.ts:14.
- */
+/** Waits of one stack, on one CPU. Declared in packages/probe-offcpu/src/schema.ts:12. */
 export type Waits = {
   /** how many there were */
   readonly count: number;
@@ -70,8 +67,8 @@ export function decodeWaits(view: DataView, offset: number): Waits {
 }
 
 /**
- * Waits of one stack that have ended, on one CPU. Read in place: valid while the memory behind
- * the view is. Declared in packages/probe-offcpu/src/schema.ts:14.
+ * Waits of one stack, on one CPU. Read in place: valid while the memory behind the view is.
+ * Declared in packages/probe-offcpu/src/schema.ts:12.
  */
 export class WaitsCursor {
   /** Bytes that one takes. */
@@ -149,8 +146,8 @@ export class WaitsCursor {
 }
 
 /**
- * Waits of one stack that have ended, on one CPU. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-offcpu/src/schema.ts:14.
+ * Waits of one stack, on one CPU. As columns: `rows` are filled, of `capacity`. Declared in
+ * packages/probe-offcpu/src/schema.ts:12.
  */
 export class WaitsColumns {
   /** how many there were, low 32 bits */
@@ -212,19 +209,19 @@ export class WaitsColumns {
   }
 }
 
-/** A thread runs again after it was blocked. Declared in packages/probe-offcpu/src/schema.ts:17. */
+/** A thread runs again after it was blocked. Declared in packages/probe-offcpu/src/schema.ts:14. */
 export type BlockEvent = {
   /** When the record was made: CLOCK_MONOTONIC nanoseconds. */
   readonly ktimeNs: bigint;
-  /** how long it was off the CPU (schema line 18) */
+  /** how long it was off the CPU (schema line 15) */
   readonly ns: number;
-  /** the stack that blocked; it begins behind the system call (schema line 19) */
+  /** the stack that blocked; it begins behind the system call (schema line 16) */
   readonly stack: bigint;
-  /** when it left the CPU (schema line 20) */
+  /** when it left the CPU (schema line 17) */
   readonly sinceNs: bigint;
-  /** thread that was blocked (schema line 21) */
+  /** thread that was blocked (schema line 18) */
   readonly tid: number;
-  /** why it left the CPU (schema line 22) */
+  /** why it left the CPU (schema line 19) */
   readonly reason: Reason;
 };
 
@@ -243,7 +240,7 @@ export function decodeBlock(view: DataView, offset: number): BlockEvent {
 
 /**
  * A thread runs again after it was blocked. Read in place: valid while the memory behind the
- * view is. Declared in packages/probe-offcpu/src/schema.ts:17.
+ * view is. Declared in packages/probe-offcpu/src/schema.ts:14.
  */
 export class BlockCursor {
   /** Bytes that one takes. */
@@ -271,7 +268,7 @@ export class BlockCursor {
     return this.#view.getBigUint64(this.#offset + 8, true);
   }
 
-  /** how long it was off the CPU; throws above 2^53 (schema line 18) */
+  /** how long it was off the CPU; throws above 2^53 (schema line 15) */
   get ns(): number {
     return readU64(this.#view, this.#offset + 16);
   }
@@ -293,7 +290,7 @@ export class BlockCursor {
 
   /**
    * the stack that blocked; it begins behind the system call; throws above 2^53 (schema line
-   * 19)
+   * 16)
    */
   get stack(): number {
     return readU64(this.#view, this.#offset + 24);
@@ -314,7 +311,7 @@ export class BlockCursor {
     return this.#view.getBigUint64(this.#offset + 24, true);
   }
 
-  /** when it left the CPU; throws above 2^53 (schema line 20) */
+  /** when it left the CPU; throws above 2^53 (schema line 17) */
   get sinceNs(): number {
     return readU64(this.#view, this.#offset + 32);
   }
@@ -334,12 +331,12 @@ export class BlockCursor {
     return this.#view.getBigUint64(this.#offset + 32, true);
   }
 
-  /** thread that was blocked (schema line 21) */
+  /** thread that was blocked (schema line 18) */
   get tid(): number {
     return this.#view.getUint32(this.#offset + 40, true);
   }
 
-  /** why it left the CPU, as a number of Reason (schema line 22) */
+  /** why it left the CPU, as a number of Reason (schema line 19) */
   get reason(): number {
     return this.#view.getUint8(this.#offset + 44);
   }
@@ -360,28 +357,28 @@ export class BlockCursor {
 
 /**
  * A thread runs again after it was blocked. As columns: `rows` are filled, of `capacity`.
- * Declared in packages/probe-offcpu/src/schema.ts:17.
+ * Declared in packages/probe-offcpu/src/schema.ts:14.
  */
 export class BlockColumns {
   /** CLOCK_MONOTONIC nanoseconds, low 32 bits */
   readonly ktimeNsLo: Uint32Array;
   /** High 32 bits of `ktimeNs`. */
   readonly ktimeNsHi: Uint32Array;
-  /** how long it was off the CPU, low 32 bits (schema line 18) */
+  /** how long it was off the CPU, low 32 bits (schema line 15) */
   readonly nsLo: Uint32Array;
   /** High 32 bits of `ns`. */
   readonly nsHi: Uint32Array;
-  /** the stack that blocked; it begins behind the system call, low 32 bits (schema line 19) */
+  /** the stack that blocked; it begins behind the system call, low 32 bits (schema line 16) */
   readonly stackLo: Uint32Array;
   /** High 32 bits of `stack`. */
   readonly stackHi: Uint32Array;
-  /** when it left the CPU, low 32 bits (schema line 20) */
+  /** when it left the CPU, low 32 bits (schema line 17) */
   readonly sinceNsLo: Uint32Array;
   /** High 32 bits of `sinceNs`. */
   readonly sinceNsHi: Uint32Array;
-  /** thread that was blocked (schema line 21) */
+  /** thread that was blocked (schema line 18) */
   readonly tid: Uint32Array;
-  /** why it left the CPU (schema line 22) */
+  /** why it left the CPU (schema line 19) */
   readonly reason: Uint8Array;
   #rows = 0;
 
@@ -466,7 +463,7 @@ const blockCodec: EventCodec = {
   ],
 };
 
-/** Thread → its wait. Declared in packages/probe-offcpu/src/schema.ts:26. */
+/** Thread → its wait. Declared in packages/probe-offcpu/src/schema.ts:23. */
 export const openMap: MapCodec<number, BlockEvent> = {
   keyBytes: 4,
   valueBytes: 48,
@@ -477,7 +474,7 @@ export const openMap: MapCodec<number, BlockEvent> = {
   },
 };
 
-/** Waits by stack. Declared in packages/probe-offcpu/src/schema.ts:27. */
+/** Waits by stack. Declared in packages/probe-offcpu/src/schema.ts:24. */
 export const byStackMap: MapCodec<bigint, Waits> = {
   keyBytes: 8,
   valueBytes: 24,

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 5c61f6076c67544482818101d44283c8. */
+/** Evaluated from the schema; hash d4f4deb562b8b33df26df98833101614. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
@@ -194,6 +194,7 @@ export const ir: ProbeIr = {
             kind: 'scalar',
             scalar: 'u64',
             unit: 'stackId',
+            wholeStack: true,
           },
           offsetBytes: 16,
           sizeBytes: 8,
@@ -426,6 +427,7 @@ export const ir: ProbeIr = {
               kind: 'scalar',
               scalar: 'u64',
               unit: 'stackId',
+              wholeStack: true,
             },
             offsetBytes: 24,
             sizeBytes: 8,
@@ -495,6 +497,7 @@ export const ir: ProbeIr = {
         kind: 'scalar',
         scalar: 'u64',
         unit: 'stackId',
+        wholeStack: true,
       },
       value: {
         kind: 'struct',
@@ -748,5 +751,5 @@ export const ir: ProbeIr = {
       line: 111,
     },
   },
-  hash: '5c61f6076c67544482818101d44283c8',
+  hash: 'd4f4deb562b8b33df26df98833101614',
 };

@@ -213,8 +213,8 @@ SONDE_ASSERT_FIELD(struct pagefault_config, mode, 220, 4);
 /* Read-only from load on: the verifier prunes what these values exclude. */
 const volatile struct pagefault_config config SEC(".rodata.sonde") = {
 	.schema_hash = {
-		0x5c, 0x61, 0xf6, 0x07, 0x6c, 0x67, 0x54, 0x44,
-		0x82, 0x81, 0x81, 0x01, 0xd4, 0x42, 0x83, 0xc8,
+		0xd4, 0xf4, 0xde, 0xb5, 0x62, 0xb8, 0xb3, 0x3d,
+		0xf2, 0x6d, 0xf9, 0x88, 0x33, 0x10, 0x16, 0x14,
 	},
 	.max_stacks = 8192,
 	.max_pages = 131072,
@@ -271,8 +271,14 @@ struct {
 	__type(value, __u64);
 } last_faults SEC(".maps");
 
-/* A zeroed fault record with its header filled; NULL when the ring is full, which is counted. */
-static __always_inline struct pagefault_fault *pagefault_fault_reserve(void)
+/* The id of the whole stack of the target where this program stands; 0 where there is none. */
+static __always_inline __u64 pagefault_stack(void *ctx)
+{
+	return sonde_stack_of_task(ctx);
+}
+
+/* A zeroed fault record with its header, stack and tid filled; NULL when the ring is full. */
+static __always_inline struct pagefault_fault *pagefault_fault_reserve(__u64 stack_id)
 {
 	struct pagefault_fault *event = bpf_ringbuf_reserve(&sonde_ring, sizeof(*event), 0);
 
@@ -282,6 +288,8 @@ static __always_inline struct pagefault_fault *pagefault_fault_reserve(void)
 	}
 	__builtin_memset((char *)event + 0, 0, 40);
 	sonde_fill_header(&event->header, PAGEFAULT_EVENT_FAULT, sizeof(*event));
+	event->stack = stack_id;
+	event->tid = sonde_tid();
 	return event;
 }
 

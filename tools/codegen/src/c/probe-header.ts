@@ -16,6 +16,8 @@ import {
 import { declarationComment, enumeratorLines, wrap } from './c-comment.js';
 import { CNames, enumScalars } from './c-type.js';
 import { layoutTable } from './layout-table.js';
+import { reserveModel } from './reserve-model.js';
+import { stackModels } from './stack-model.js';
 import { structModel } from './struct-model.js';
 import { render } from './templates.js';
 
@@ -67,6 +69,7 @@ export function printProbeHeader(ir: ProbeIr, schemaFile: string): string {
       value: cInteger(param.default),
     })),
     maps: ir.maps.map(map => mapModel(map, names, ir)),
+    stacks: stackModels(ir, names.prefix),
   });
 }
 
@@ -114,6 +117,7 @@ function eventModel(event: EventIr, names: CNames, ir: ProbeIr) {
     title: pascalCase(event.name),
     tag,
     constant: names.constant('event', event.name),
+    ...reserveModel(event),
     chunks,
     struct: structModel(event.struct, tag, names, enumScalars(ir)),
     flexible: last?.type.kind === 'flexible' ? flexibleModel(last, last.type, names, ir) : null,

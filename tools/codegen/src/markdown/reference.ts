@@ -74,6 +74,7 @@ function typeName(type: TypeIr): string {
 function unitOf(type: TypeIr): string {
   if (type.kind === 'array' || type.kind === 'flexible') return unitOf(type.of);
   if (type.kind !== 'scalar' && type.kind !== 'bits') return '';
+  if (type.kind === 'scalar' && type.wholeStack) return 'whole stack';
   return type.unit === 'none' ? '' : type.unit;
 }
 
