@@ -277,7 +277,7 @@ static __always_inline __u64 sonde_stack_of_c(const struct sonde_regs *regs,
 		place.go_stack = thread->go_stack;
 		place.hi = thread->c_stack_hi;
 	}
-	if (!SONDE_TARGET->whole_stacks)
+	if (!SONDE_TARGET->stack_copies_max)
 		return sonde_stack_in_c(first, thread);
 	id = regs->sp ? sonde_whole_stack(&place) : 0;
 	return id ? id : sonde_cut_stack(first, place.go_stack);

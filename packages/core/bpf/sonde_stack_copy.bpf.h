@@ -163,8 +163,7 @@ static __always_inline void sonde_slow_down(void)
 	}
 }
 
-/* The most copies that one CPU sends in one window of time: more than user space can unwind. */
-#define SONDE_COPIES_MAX 16384
+/* The window of time for which stack_copies_max holds. */
 #define SONDE_COPIES_WINDOW_NS 100000000ULL
 
 /*
@@ -180,7 +179,7 @@ static __always_inline bool sonde_may_copy(struct sonde_walk *walk)
 		walk->copies = 0;
 	}
 	walk->copies++;
-	return walk->copies <= SONDE_COPIES_MAX;
+	return walk->copies <= SONDE_TARGET->stack_copies_max;
 }
 
 /*

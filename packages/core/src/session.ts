@@ -101,7 +101,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
       features,
       shared: this.#shared,
       sharedSizes: { sonde_ring: ringBytes, sonde_stacks: stacksMax, sonde_rules: undefined },
-      wholeStacks: this.#unwinds(),
+      stackCopiesMax: this.#unwinds() ? this.#options.stackCopiesMax : 0,
       mapEntries,
       wakeupBytes: ringBytes / 4,
       verifierStatistics: this.#options.verifierStatistics === true,

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 305b6d3673370510b5efc21717b2cc87. */
+/** Evaluated from the schema; hash 7dd82464cb280029a7fc6394dc93f639. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'records',
@@ -304,5 +304,5 @@ export const ir: ProbeIr = {
       line: 41,
     },
   },
-  hash: '305b6d3673370510b5efc21717b2cc87',
+  hash: '7dd82464cb280029a7fc6394dc93f639',
 };

@@ -40,7 +40,7 @@
  *   112..119  go_text_end           __u64
  *   120..127  ring_wakeup_bytes     __u64
  *   128..131  freed_span_type_heap  __u32
- *   132..135  whole_stacks          __u32
+ *   132..135  stack_copies_max      __u32
  *   136..139  freed_span_type_mask  __u32
  *   140..143  sample_object_arg     __u32
  *   144..147  special_kind          __u32
@@ -205,8 +205,8 @@ struct sonde_target {
 	__u64 ring_wakeup_bytes;
 	/* value of spanAllocType for heap spans */
 	__u32 freed_span_type_heap;
-	/* 1 where stacks of C code are unwound by the rules of sonde_rules */
-	__u32 whole_stacks;
+	/* most stacks that a CPU copies in 100 ms; 0: C code is not unwound */
+	__u32 stack_copies_max;
 	/* which bits of the argument of freeSpanLocked hold that value */
 	__u32 freed_span_type_mask;
 	/* which argument of mProf_Malloc is the object; its size comes next */
@@ -257,7 +257,7 @@ SONDE_ASSERT_FIELD(struct sonde_target, go_text_start, 104, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, go_text_end, 112, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, ring_wakeup_bytes, 120, 8);
 SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_heap, 128, 4);
-SONDE_ASSERT_FIELD(struct sonde_target, whole_stacks, 132, 4);
+SONDE_ASSERT_FIELD(struct sonde_target, stack_copies_max, 132, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, freed_span_type_mask, 136, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, sample_object_arg, 140, 4);
 SONDE_ASSERT_FIELD(struct sonde_target, special_kind, 144, 4);

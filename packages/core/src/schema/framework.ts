@@ -71,7 +71,7 @@ export const SONDE_TARGET: StructIr = frameworkStruct(
     goTextEnd: address('first byte after the Go text'),
     ringWakeupBytes: u64('unread bytes from which a submit wakes the reader', { unit: 'bytes' }),
     freedSpanTypeHeap: u32('value of spanAllocType for heap spans'),
-    wholeStacks: u32('1 where stacks of C code are unwound by the rules of sonde_rules'),
+    stackCopiesMax: u32('most stacks that a CPU copies in 100 ms; 0: C code is not unwound'),
     freedSpanTypeMask: u32('which bits of the argument of freeSpanLocked hold that value'),
     sampleObjectArg: u32('which argument of mProf_Malloc is the object; its size comes next'),
     specialKind: u32('offset of runtime.special.kind', { unit: 'bytes' }),

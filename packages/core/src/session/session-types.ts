@@ -41,6 +41,11 @@ export interface SessionOptions {
   readonly ringBytes?: number;
   /** False: no unwinding of C code, only its innermost frame. Default true. */
   readonly wholeStacks?: boolean;
+  /**
+   * Most stacks that one CPU copies to this process in 100 ms, those without a rule yet. More are
+   * counted as lost. Default 16384.
+   */
+  readonly stackCopiesMax?: number;
   /** Distinct stacks that can be kept. Default: what the objects declare. */
   readonly stacksMax?: number;
   /** Entries of the probes' maps by the map's name, e.g. for a small guest. */

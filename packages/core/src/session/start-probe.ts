@@ -25,13 +25,16 @@ export interface ProbeSurroundings {
   /** Sizes of the shared maps; undefined for what the object declares. */
   readonly sharedSizes: Readonly<Record<string, number | undefined>>;
   readonly mapEntries: Readonly<Record<string, number>>;
-  /** Whether probes unwind C code. */
-  readonly wholeStacks: boolean;
+  /** Most stacks that one CPU copies in 100 ms, 0: probes do not unwind C code; has a default. */
+  readonly stackCopiesMax: number | undefined;
   /** Unread bytes from which probes wake the reader. */
   readonly wakeupBytes: number;
   /** Whether the verifier is asked for its statistics. */
   readonly verifierStatistics: boolean;
 }
+
+/** More than this process can unwind in that time. */
+const STACK_COPIES_MAX = 16384;
 
 function targetConfig(around: ProbeSurroundings, eventBase: number): TargetConfig {
   return {
@@ -39,7 +42,7 @@ function targetConfig(around: ProbeSurroundings, eventBase: number): TargetConfi
     hasCookie: around.features.has('cookies') ? 1 : 0,
     eventBase,
     ringWakeupBytes: around.wakeupBytes,
-    wholeStacks: around.wholeStacks ? 1 : 0,
+    stackCopiesMax: around.stackCopiesMax ?? STACK_COPIES_MAX,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 75f455549f409a78c5e2815fc5d92512. */
+/** Evaluated from the schema; hash cd1862339f429a9a64b2cf9c8e94ee1d. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'cgo-malloc',
@@ -1710,5 +1710,5 @@ export const ir: ProbeIr = {
       line: 189,
     },
   },
-  hash: '75f455549f409a78c5e2815fc5d92512',
+  hash: 'cd1862339f429a9a64b2cf9c8e94ee1d',
 };

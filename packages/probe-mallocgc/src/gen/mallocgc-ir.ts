@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 97d28248a94f33579f511a210293117a. */
+/** Evaluated from the schema; hash 373c7ecb8d269285c80d8bab4f6087dd. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mallocgc',
@@ -1824,5 +1824,5 @@ export const ir: ProbeIr = {
       line: 171,
     },
   },
-  hash: '97d28248a94f33579f511a210293117a',
+  hash: '373c7ecb8d269285c80d8bab4f6087dd',
 };

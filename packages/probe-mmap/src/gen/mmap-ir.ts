@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 5dd688a15121224764e05a43a4329d0a. */
+/** Evaluated from the schema; hash aac1d3bd7b72bd1ce39b9e88591c448a. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'mmap',
@@ -357,5 +357,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: '5dd688a15121224764e05a43a4329d0a',
+  hash: 'aac1d3bd7b72bd1ce39b9e88591c448a',
 };

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 4f8e2f7288de37bc069fa9c2850b8118. */
+/** Evaluated from the schema; hash 10a42b9b6fef7af9fc7c9d84f81a9f1f. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'offcpu',
@@ -398,5 +398,5 @@ export const ir: ProbeIr = {
       line: 31,
     },
   },
-  hash: '4f8e2f7288de37bc069fa9c2850b8118',
+  hash: '10a42b9b6fef7af9fc7c9d84f81a9f1f',
 };

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash d4f4deb562b8b33df26df98833101614. */
+/** Evaluated from the schema; hash d490052399a7137f4bdbef815fe9d365. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'pagefault',
@@ -751,5 +751,5 @@ export const ir: ProbeIr = {
       line: 111,
     },
   },
-  hash: 'd4f4deb562b8b33df26df98833101614',
+  hash: 'd490052399a7137f4bdbef815fe9d365',
 };

@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 5f99764c4ae3e33a846145b6515f267a. */
+/** Evaluated from the schema; hash 41f2d6cfc29899aee9cdb9746e360792. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'seeded',
@@ -522,5 +522,5 @@ export const ir: ProbeIr = {
       },
     ],
   },
-  hash: '5f99764c4ae3e33a846145b6515f267a',
+  hash: '41f2d6cfc29899aee9cdb9746e360792',
 };

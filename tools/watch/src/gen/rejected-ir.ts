@@ -5,7 +5,7 @@
  */
 import type { ProbeIr } from '@sonde/core/schema';
 
-/** Evaluated from the schema; hash 136d714716c9b03a061035f044488421. */
+/** Evaluated from the schema; hash 886d2e07bacf75c8749e3de73186a602. */
 export const ir: ProbeIr = {
   ir: 'sonde.ir/1',
   name: 'rejected',
@@ -300,5 +300,5 @@ export const ir: ProbeIr = {
       line: 46,
     },
   },
-  hash: '136d714716c9b03a061035f044488421',
+  hash: '886d2e07bacf75c8749e3de73186a602',
 };
