@@ -151,6 +151,11 @@ function foldAlternative(
   const about = { point, need, name, kind, program };
   const compared = good.reduce((sum, each) => sum + each.compared, 0);
   const tests = { tests: good.length, compared };
+  // A test that says since which kernel it works has earned its skip, whatever refused the program.
+  const isEarned = own?.compiled === true && earned !== undefined && bad.length === 0;
+  if (own !== undefined && !own.loaded && isEarned) {
+    return { ...about, state: 'absent', ...tests, reason: own.reason ?? earned.reason ?? '' };
+  }
   if (own !== undefined && !own.loaded) {
     const { reason = '', log } = own;
     const stage = own.compiled ? 'load' : 'compile';

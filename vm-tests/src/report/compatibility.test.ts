@@ -35,6 +35,15 @@ t.test('one way that does not attach is absent while another serves', async t =>
   );
 });
 
+t.test('what an older kernel refuses is absent where a test says since when it works', async t => {
+  const old = { name: 'btf', loaded: false, seen: false };
+  const sound = { name: 'raw', seen: true };
+  const states = (way: Parameters<typeof exampleCell>[0][number]) =>
+    exampleCell([way, sound]).alternatives.map(each => each.state);
+  t.same(states({ ...old, earned: true }), ['absent', 'seen']);
+  t.same(states(old), ['failed', 'seen']);
+});
+
 t.test('a required point that nothing serves is red; an optional one is not', async t => {
   const ways = [{ name: 'fentry', attached: false }];
   t.match(exampleCell(ways).alternatives, [{ state: 'failed', stage: 'attach' }]);
@@ -166,6 +175,7 @@ t.test('a record covers every cell, way and release, whatever ran', async t => {
   t.same(uncovered(matrix, SHAPES, completeRecord()), []);
   const [first = '', ...others] = allCells(matrix).map(cell => cell.name);
   t.same(uncovered(matrix, SHAPES, completeRecord(others)), [`example: not recorded in ${first}`]);
+  t.same(uncovered(matrix, SHAPES, completeRecord(others), ['6.12-arm64']), [], 'not asked for');
   t.same(uncovered(matrix, SHAPES, undefined), ['nothing is recorded']);
   const [result] = completeRecord([first]).probes[0]?.cells ?? [];
   if (result === undefined) throw new Error('fold example: there is no result');

@@ -1,6 +1,6 @@
 /**
- * Whether the record speaks of everything: each probe of the workspace in each cell of the matrix,
- * each way to attach that its schema has, each Go release.
+ * Whether the record speaks of everything: each probe of the workspace in each cell that is asked
+ * for, each way to attach that its schema has, each Go release.
  *
  * The fact readers get wrong: this needs no run. A change of sources leaves the record as good as
  * it was; a new kernel, probe, way or release makes it incomplete at once, on every machine.
@@ -53,25 +53,31 @@ function strangers(cells: readonly string[], shapes: readonly ProbeShape[], reco
   ];
 }
 
-/** What the record does not have, or has and should not; one line each. */
+/**
+ * What the record does not have of the `required` cells, all when left out, or has and should not;
+ * one line each.
+ */
 export function uncovered(
   matrix: Matrix,
   shapes: readonly ProbeShape[],
   record: Compatibility | undefined,
+  required?: readonly string[],
 ): string[] {
   const cells = allCells(matrix).map(each => each.name);
   if (record === undefined) return ['nothing is recorded'];
   const lines = strangers(cells, shapes, record);
   for (const shape of shapes) {
     const results = record.probes.find(each => each.name === shape.name)?.cells ?? [];
-    const missing = cells.filter(cell => !results.some(each => each.cell === cell));
+    const wanted = required ?? cells;
+    const missing = wanted.filter(cell => !results.some(each => each.cell === cell));
     if (missing.length > 0) {
       lines.push(`${shape.name}: not recorded in ${missing.join(', ')}`);
     }
     lines.push(...results.flatMap(each => differences(shape, each)));
     lines.push(...releasesMissing(matrix, results));
-    // A cell that does not run with every change must not stay red unseen.
-    lines.push(...redOf(results).map(red => `recorded as red: ${red}`));
+    // What stays red in cells that are not asked for is named by the report, and fails all cells'.
+    const asked = results.filter(each => wanted.includes(each.cell));
+    lines.push(...redOf(asked).map(red => `recorded as red: ${red}`));
   }
   return lines;
 }

@@ -24,10 +24,12 @@ export interface Way {
   readonly instructions?: number;
   /** Whether its test saw events; undefined: there is no test. */
   readonly seen?: boolean;
+  /** Whether its test says that this kernel is too old for it. */
+  readonly earned?: true;
 }
 
 function evidenceOf(way: Way, need: 'required' | 'optional'): Evidence[] {
-  const { name, attached = true, loaded = true, instructions = 1000, seen } = way;
+  const { name, attached = true, loaded = true, instructions = 1000, seen, earned } = way;
   const probe = 'example';
   const program = `on_${name}`;
   const refusal = { reason: `<b>BPF program is too large</b>`, log: `verifier/${program}.log` };
@@ -41,6 +43,7 @@ function evidenceOf(way: Way, need: 'required' | 'optional'): Evidence[] {
     compared: seen === true ? 12 : 0,
     seen: seen === true,
     ...(seen !== true && { reason: 'no event came' }),
+    ...(earned && { earned }),
   };
   return [
     {

@@ -3,7 +3,7 @@
  * against the record in the repository.
  *
  * The fact readers get wrong: a result counts only while the sources it was made of are unchanged;
- * one that is left from earlier sources is named and passed over.
+ * one that is left from earlier sources is passed over, and missing where its cell is asked for.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -90,9 +90,10 @@ function readResults(folders: readonly string[], required: readonly string[]): F
       if (result?.inputs === digest) {
         found.fresh.push(result);
         found.folders.set(result, folder);
-      } else if (result !== undefined)
-        found.missing.push(`${about}: its result is of other sources`);
-      else if (required.includes(name)) found.missing.push(`${about}: it did not run`);
+      } else if (required.includes(name)) {
+        const why = result === undefined ? 'it did not run' : 'its result is of other sources';
+        found.missing.push(`${about}: ${why}`);
+      }
     }
   }
   return found;
@@ -144,11 +145,13 @@ export async function reportCommand(args: string[]): Promise<number> {
   const report = foldMatrix(matrix, fresh, recorded, present);
   const rows = budgetRows(fresh, recorded);
   const red = redOf(fresh);
+  const others = (recorded?.probes ?? []).flatMap(each => each.cells);
+  const elsewhere = redOf(others.filter(each => !required.includes(each.cell)));
   const over = rows.filter(row => row.over.length > 0);
   const stale = [
     ...missing,
     ...staleVerdicts(fresh, recorded),
-    ...uncovered(matrix, shapes, recorded),
+    ...uncovered(matrix, shapes, recorded, required),
     ...markdownStale(values.record, recorded),
   ];
   await writeAll(resolve(values.out), report, ran);
@@ -161,6 +164,7 @@ export async function reportCommand(args: string[]): Promise<number> {
   const counted = `${fresh.length} results of ${report.probes.length} probes, ${red.length} red`;
   const lines = [
     ...section('Red', red),
+    ...section('Recorded as red in cells that are not asked for', elsewhere),
     ...section(values.check ? 'The record is stale' : 'Differs from the record', stale),
     '## Verifier',
     '',
