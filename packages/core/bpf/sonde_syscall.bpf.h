@@ -26,6 +26,18 @@
 /* include/linux/err.h: a result of these, seen as unsigned, is a negative error number. */
 #define SONDE_IS_ERROR(result) ((__u64)(result) >= (__u64)-4095)
 
+#if !defined(__TARGET_ARCH_x86)
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* What the kernel keeps behind the registers; -1 is no system call. */
+struct pt_regs___call {
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+
+#pragma clang attribute pop
+#endif
+
 /* The first five arguments, the number and the result of a system call. */
 struct sonde_syscall {
 	__u64 arg[5];
@@ -49,16 +61,16 @@ static __always_inline bool sonde_syscall_at_exit(const __u64 *ctx, struct sonde
 		.number = regs.orig_ax,
 	};
 #else
-	/* arch/arm64/include/asm/ptrace.h: x0 to x8, and behind user_pt_regs the first argument. */
-	__u64 regs[9] = {}, first = 0;
-	const char *base = (const char *)ctx[0];
-	long error = bpf_probe_read_kernel(regs, sizeof(regs), base);
+	/* arch/arm64/include/asm/ptrace.h: x0 to x4, then what the kernel keeps of the call itself. */
+	struct pt_regs___call *kept = (void *)ctx[0];
+	__u64 regs[5] = {};
+	long error = bpf_probe_read_kernel(regs, sizeof(regs), (void *)ctx[0]);
 
-	error |= bpf_probe_read_kernel(&first, sizeof(first), base + sizeof(struct user_pt_regs));
+	/* Not x8, which rt_sigreturn has put back: where a signal arrived, no system call began. */
 	*call = (struct sonde_syscall){
-		.arg = { first, regs[1], regs[2], regs[3], regs[4] },
+		.arg = { BPF_CORE_READ(kept, orig_x0), regs[1], regs[2], regs[3], regs[4] },
 		.result = ctx[1],
-		.number = regs[8],
+		.number = BPF_CORE_READ(kept, syscallno),
 	};
 #endif
 	if (error)

@@ -61,6 +61,13 @@ t.test('each change, its range, protection, error and stack', async test => {
   const seenInGo = await expectEvents(log, inGo, { where: through('main.mapInGo', 'main.inGo') });
   test.equal(seenInGo.length, 2, 'Go code that maps memory itself');
 
+  // A return from a signal handler ends as a system call does, with whatever the registers hold.
+  log.clear();
+  const held = await workload.command('signals');
+  session.drain();
+  test.ok(Number(held['signals']) > 2, `${held['signals']} signals`);
+  test.strictSame(log.events.filter(through('hold_number')), [], 'none is taken for a mapping');
+
   session.refresh();
   test.match(session.losses(), { ringFull: 0, stackLost: 0, readFailed: 0, malformed: 0 });
   report.saw(session, seenInC.length + seenInGo.length);

@@ -1,5 +1,6 @@
 // maps changes its own address space, in C code ("c") and in Go code ("go"), and prints each call as a
 // tracer should see it: the range, what it may be used for, and the error where it was refused.
+// "signals" interrupts code that only looks like a system call of that kind.
 package main
 
 /*
@@ -10,9 +11,11 @@ import "C"
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"sonde.test/workloads/line"
@@ -94,6 +97,30 @@ func inGo([]string) {
 	line.Print(map[string]any{"event": "mapped", "changes": seen})
 }
 
+// whileSignalled interrupts C code that holds the number of mmap, some twenty times.
+func whileSignalled([]string) {
+	thread, done, sent := syscall.Gettid(), make(chan bool), make(chan int)
+	go func() {
+		count := 0
+		for {
+			select {
+			case <-done:
+				sent <- count
+				return
+			case <-time.After(5 * time.Millisecond):
+				// The runtime's own signal for preemption, which its handler ignores in C code.
+				if syscall.Tgkill(os.Getpid(), thread, syscall.SIGURG) == nil {
+					count++
+				}
+			}
+		}
+	}()
+	C.hold_number(120)
+	done <- true
+	line.Print(map[string]any{"event": "held", "signals": <-sent})
+}
+
 func main() {
-	line.Serve(map[string]func([]string){"c": inC, "go": inGo})
+	runtime.LockOSThread()
+	line.Serve(map[string]func([]string){"c": inC, "go": inGo, "signals": whileSignalled})
 }

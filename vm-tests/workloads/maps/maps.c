@@ -4,6 +4,7 @@
  * to where the allocator left it.
  */
 #define _GNU_SOURCE
+#include <time.h>
 #include "maps.h"
 #include <errno.h>
 #include <sys/mman.h>
@@ -62,4 +63,23 @@ __attribute__((noinline)) size_t map_in_c(struct call *calls, size_t most)
 	BREAK(page);
 	UNMAP(range, 64 * page);
 	return list.count;
+}
+
+__attribute__((noinline)) void hold_number(unsigned long milliseconds)
+{
+	struct timespec begin, now;
+	unsigned long left;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		left = 100000;
+#if defined(__x86_64__)
+		__asm__ volatile("mov $9, %%eax\n1: dec %0\n jnz 1b" : "+r"(left) : : "rax", "cc");
+#else
+		__asm__ volatile("mov x8, #222\n1: subs %0, %0, #1\n b.ne 1b"
+				 : "+r"(left) : : "x8", "cc");
+#endif
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 <
+		 (long)milliseconds);
 }
