@@ -63,7 +63,8 @@ function schemaFailure(cause: unknown, text: string, shownPath: string): Error {
   // What cannot be imported fails before any line is run: the first that has the name is meant.
   const named = text.split('\n').findIndex(each => name !== undefined && each.includes(name));
   // Not evaluate-schema.ts, which stands in the stack where maps are on for this process too.
-  const line = /(?<![\w-])schema\.ts:(\d+):\d+/.exec(stack)?.[1] ?? (named < 0 ? '' : String(named + 1));
+  const line =
+    /(?<![\w-])schema\.ts:(\d+):\d+/.exec(stack)?.[1] ?? (named < 0 ? '' : String(named + 1));
   const place = line === '' ? shownPath : `${shownPath}:${line}`;
   const error = new Error(`${place}: evaluate schema: ${message}`, { cause });
   return name === undefined ? error : Object.assign(error, { hint: hintOf(name) });
