@@ -44,6 +44,8 @@ const WAYS = [
 interface Wait {
   readonly command: string;
   readonly atLeastNs: number;
+  /** From the program's beginning of a wait to its end, at least: what a timer promises. */
+  readonly slept: number;
   readonly reason: string;
   readonly functions: readonly string[];
 }
@@ -52,6 +54,7 @@ const WAITS: readonly Wait[] = [
   {
     command: `sleep ${TIMES} 20`,
     atLeastNs: SLEPT_NS,
+    slept: 20_000_000,
     reason: 'sleep',
     functions: ['wait_asleep', 'main.main'],
   },
@@ -59,12 +62,14 @@ const WAITS: readonly Wait[] = [
     // The child sleeps for 60 ms, and may have begun before its parent waits for it.
     command: `child ${TIMES} 60`,
     atLeastNs: 20_000_000,
+    slept: 60_000_000,
     reason: 'disk',
     functions: ['wait_for_child', 'main.main'],
   },
   {
     command: `go ${TIMES} 20`,
     atLeastNs: SLEPT_NS,
+    slept: 20_000_000,
     reason: 'sleep',
     functions: ['syscall.Nanosleep', 'main.waitInGo', 'main.main'],
   },
@@ -112,7 +117,7 @@ for (const way of WAYS) {
     if (traced === undefined) return;
     const { workload, session, log, leadsThrough } = traced;
     let compared = 0;
-    for (const { command, atLeastNs, reason, functions } of WAITS) {
+    for (const { command, atLeastNs, slept, reason, functions } of WAITS) {
       log.clear();
       const line = await workload.command(command);
       const took = line['tookNs'] as number[];
@@ -126,6 +131,14 @@ for (const way of WAYS) {
         where: ({ stack, ns }) => ns >= COMPARED_NS && leadsThrough(stack, functions),
       });
       test.equal(seen.length, TIMES, `${command}: every wait, and no other`);
+      // By one clock: it left after the program had begun, and ran again when the wait was over.
+      const began = line['beganNs'] as number[];
+      const inOrder = [...seen].sort((a, b) => Number(a.sinceNs - b.sinceNs));
+      for (const [i, { sinceNs, ns }] of inOrder.entries()) {
+        const left = Number(sinceNs) - (began[i] ?? NaN);
+        test.ok(left >= 0 && left + ns >= slept, `${command}: left after ${left} ns, for ${ns}`);
+        test.ok(left + ns <= (took[i] ?? NaN), 'and was back before the program said so');
+      }
       compared += seen.length;
     }
     log.clear();

@@ -97,27 +97,31 @@ func inGo([]string) {
 	line.Print(map[string]any{"event": "mapped", "changes": seen})
 }
 
-// whileSignalled interrupts C code that holds the number of mmap, some twenty times.
+// signalsSent is how often C code that holds the number of mmap is interrupted.
+const signalsSent = 20
+
+// whileSignalled holds the number until all signals are sent, however little of a CPU there is.
 func whileSignalled([]string) {
-	thread, done, sent := syscall.Gettid(), make(chan bool), make(chan int)
+	thread, done := syscall.Gettid(), make(chan bool)
 	go func() {
-		count := 0
-		for {
-			select {
-			case <-done:
-				sent <- count
-				return
-			case <-time.After(5 * time.Millisecond):
-				// The runtime's own signal for preemption, which its handler ignores in C code.
-				if syscall.Tgkill(os.Getpid(), thread, syscall.SIGURG) == nil {
-					count++
-				}
+		for range signalsSent {
+			time.Sleep(5 * time.Millisecond)
+			// The runtime's own signal for preemption, which its handler ignores in C code.
+			if err := syscall.Tgkill(os.Getpid(), thread, syscall.SIGURG); err != nil {
+				line.Fail("tgkill: %v", err)
 			}
 		}
+		close(done)
 	}()
-	C.hold_number(120)
-	done <- true
-	line.Print(map[string]any{"event": "held", "signals": <-sent})
+	for {
+		C.hold_number(20)
+		select {
+		case <-done:
+			line.Print(map[string]any{"event": "held", "signals": signalsSent})
+			return
+		default:
+		}
+	}
 }
 
 func main() {

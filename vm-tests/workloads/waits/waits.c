@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long long now_ns(void)
+long long now_ns(void)
 {
 	struct timespec now;
 
@@ -29,13 +29,13 @@ static int sleep_ms(long ms)
 	return result;
 }
 
-__attribute__((noinline)) int wait_asleep(size_t times, long ms, long long *took_ns)
+__attribute__((noinline)) int wait_asleep(size_t times, long ms, struct wait *waits)
 {
 	for (size_t i = 0; i < times; i++) {
-		long long began = now_ns();
+		long long began = waits[i].began_ns = now_ns();
 
 		sleep_ms(ms);
-		took_ns[i] = now_ns() - began;
+		waits[i].took_ns = now_ns() - began;
 	}
 	return syscall(SYS_gettid);
 }
@@ -44,17 +44,17 @@ __attribute__((noinline)) int wait_asleep(size_t times, long ms, long long *took
  * With CLONE_VFORK the parent waits until the child is gone, and no signal but a deadly one ends
  * that. Not by vfork(), which keeps its return address where no unwinder finds it.
  */
-__attribute__((noinline)) int wait_for_child(size_t times, long ms, long long *took_ns)
+__attribute__((noinline)) int wait_for_child(size_t times, long ms, struct wait *waits)
 {
 	for (size_t i = 0; i < times; i++) {
-		long long began = now_ns();
+		long long began = waits[i].began_ns = now_ns();
 		volatile pid_t child = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 
 		if (child == 0) {
 			sleep_ms(ms);
 			_exit(0);
 		}
-		took_ns[i] = now_ns() - began;
+		waits[i].took_ns = now_ns() - began;
 		/* Without blocking: that would be a wait of another kind. */
 		while (waitpid(child, NULL, WNOHANG) == 0)
 			;
