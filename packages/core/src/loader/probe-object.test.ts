@@ -1,4 +1,5 @@
 /** What the loader refuses, and what it says then; on a real kernel. */
+import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { LoadError } from '../errors.js';
 import { BpfObject } from '../libbpf/index.js';
@@ -83,11 +84,19 @@ t.test('bytes that are no object are refused', { skip }, async t => {
   t.throws(() => new BpfObject('noise', new Uint8Array(64)), { name: 'LoadError' });
 });
 
-t.test('a missing object says how to build it', async t => {
+t.test('an object that is not there, or is none, says where, and how to compile it', async t => {
+  const hint = /^compile it: npx nx run probe-fixture:bpf, or npm run build /;
+  const file = `fixture.${hostArch()}.bpf.o`;
   t.throws(() => readProbeObject(FIXTURE_IR, new URL('file:///nonexistent/')), {
     name: 'LoadError',
-    message: new RegExp(`fixture\\.${hostArch()}\\.bpf\\.o`),
-    hint: 'build it: npx nx run probe-fixture:bpf',
+    message: `load probe fixture: it is not compiled, there is no /nonexistent/${file}`,
+    hint,
+  });
+  const base = pathToFileURL(`${t.testdir({ [file]: {} })}/`);
+  t.throws(() => readProbeObject(FIXTURE_IR, base), {
+    name: 'LoadError',
+    message: /^load probe fixture: cannot read its object: EISDIR/,
+    hint,
   });
 });
 

@@ -21,6 +21,11 @@ import { hostArch } from './host-arch.js';
 import { explainRejection, rejectionLines } from './rejection.js';
 import { readVerifierCounts, readVerifierLog, shortSummary } from './verifier-log.js';
 
+/** How to get an object, in this workspace and for a probe that is a package of its own. */
+function compileHint({ name }: ProbeIr): string {
+  return `compile it: npx nx run probe-${name}:bpf, or npm run build where it is a package alone`;
+}
+
 /**
  * Reads a probe's object file for this machine from `objectBase`, or from the folder that the
  * environment variable SONDE_OBJECT_DIR names. Throws LoadError when it is not there.
@@ -35,12 +40,11 @@ export function readProbeObject(ir: ProbeIr, objectBase: URL): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LoadError(
-      `load probe ${ir.name}: ${reason}`,
-      {},
-      { cause, hint: `build it: npx nx run probe-${ir.name}:bpf` },
-    );
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = missing
+      ? `it is not compiled, there is no ${path}`
+      : `cannot read its object: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new LoadError(`load probe ${ir.name}: ${reason}`, {}, { cause, hint: compileHint(ir) });
   }
 }
 
