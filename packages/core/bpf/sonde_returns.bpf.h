@@ -94,8 +94,9 @@ static __always_inline void sonde_restore_return(struct sonde_walk *walk, __u64 
 
 /*
  * Puts the return addresses back that the kernel keeps for the current task, into this CPU's copy
- * and the state before the first step. A call whose frame was left without a return (longjmp) has
- * no trampoline at its place any more. A global function, so that its stack is its own.
+ * and the state before the first step; returns how many there were. A call whose frame was left
+ * without a return (longjmp) has no trampoline at its place any more. A global function, so that
+ * its stack is its own.
  */
 __noinline int sonde_restore_returns(void)
 {
@@ -125,9 +126,9 @@ __noinline int sonde_restore_returns(void)
 		sonde_restore_return(walk, BPF_CORE_READ(call, stack), trampoline, address);
 		call = BPF_CORE_READ(call, next);
 		if (!call)
-			break;
+			return i + 1;
 	}
-	return i;
+	return SONDE_RETURNS_MAX;
 }
 
 #endif

@@ -181,6 +181,32 @@ static __always_inline __u64 sonde_stack_behind_switch(const struct pt_regs *ctx
 
 #include "sonde_unwind.bpf.h"
 
+/*
+ * The id of what stands for a lost stack: its innermost address and the Go stack behind it, marked
+ * as a stack that lacks what lay between them. 0 if there is no room even for that.
+ */
+static __always_inline __u64 sonde_cut_stack(__u64 first, __u64 go_stack)
+{
+	__u64 id = sonde_mix(sonde_mix(go_stack, first), SONDE_STACK_C_LOST) & ~SONDE_PROVISIONAL;
+	struct sonde_stack *stack;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(&sonde_stacks, &id))
+		return id;
+	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
+	if (!stack)
+		return 0;
+	bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST);
+	stack = bpf_map_lookup_elem(&sonde_stacks, &id);
+	if (!stack)
+		return 0;
+	stack->pc[0] = first;
+	stack->flags = SONDE_STACK_C_LOST;
+	stack->next = go_stack;
+	stack->count = 1;
+	return id;
+}
+
 /* The current thread's entry in `sonde_threads`, with the m of this g; NULL if there is none. */
 static __always_inline struct sonde_thread *sonde_thread_of(__u64 g)
 {

@@ -87,9 +87,12 @@ static __always_inline void sonde_fill_copy(struct sonde_stack_copy *head,
 	head->pc = place->entry ? place->regs->ip : walk->key & ~(1ULL << 63);
 	head->stack_pointer = walk->base;
 	head->at_entry = place->entry != NULL;
-	if (place->entry)
+	if (place->entry) {
 		sonde_copy_registers(head->registers, place->entry);
-	else
+#if defined(__TARGET_ARCH_arm64)
+		head->registers[30] = walk->lr;
+#endif
+	} else
 		sonde_frame_registers(head->registers, place->regs, walk->lr);
 }
 

@@ -285,6 +285,16 @@ static __always_inline bool sonde_store_walk(const struct sonde_walk *walk, __u6
 	return true;
 }
 
+/* Where the function returns to at whose first instruction the copy was made. */
+static __always_inline __u64 sonde_return_at_entry(const struct sonde_walk *walk)
+{
+#if defined(__TARGET_ARCH_x86)
+	return walk->word[0];
+#else
+	return sonde_code_address(walk->lr);
+#endif
+}
+
 /* Where the walk begins: behind a call's return address, or at the exact instruction. */
 static __always_inline void sonde_start_walk(struct sonde_walk *walk,
 					     const struct sonde_place *place)
@@ -296,11 +306,24 @@ static __always_inline void sonde_start_walk(struct sonde_walk *walk,
 	if (!place->entry)
 		return;
 #if defined(__TARGET_ARCH_x86)
-	walk->key = walk->word[0];
 	walk->sp += sizeof(__u64);
-#else
-	walk->key = sonde_code_address(walk->lr);
 #endif
+	walk->key = sonde_return_at_entry(walk);
+}
+
+/*
+ * Whether a walk from a function's entry that did not reach its end can be tried again: it may have
+ * met a trampoline. One lies behind an entry where a function whose return is probed jumped there,
+ * or where the kernel runs a hit for the second time; and farther out in any pending call. Most
+ * threads have none pending at an entry, so nobody looks before a walk has failed.
+ */
+static __always_inline bool sonde_can_walk_again(struct sonde_walk *walk,
+						 const struct sonde_place *place)
+{
+	if (!place->entry || !walk->flags || !sonde_restore_returns())
+		return false;
+	walk->key = sonde_return_at_entry(walk);
+	return true;
 }
 
 /* Walks the copy; 0 where it can be neither walked nor sent, or the memory was taken away. */
@@ -314,6 +337,8 @@ static __always_inline __u64 sonde_walk_copy(struct sonde_walk *walk,
 	if (!place->entry)
 		sonde_restore_returns();
 	id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
+	if (sonde_can_walk_again(walk, place))
+		id = sonde_walk_frames(place->go_stack) & ~SONDE_PROVISIONAL;
 	if (walk->owner != owner)
 		return 0;
 	if (walk->missing) {
@@ -360,32 +385,6 @@ static __always_inline __u64 sonde_whole_stack(const struct sonde_place *place)
 	}
 	sonde_loss(SONDE_LOSS_STACK_LOST);
 	return 0;
-}
-
-/*
- * The id of what stands for a lost stack: its innermost address and the Go stack behind it, marked
- * as a stack that lacks what lay between them. 0 if there is no room even for that.
- */
-static __always_inline __u64 sonde_cut_stack(__u64 first, __u64 go_stack)
-{
-	__u64 id = sonde_mix(sonde_mix(go_stack, first), SONDE_STACK_C_LOST) & ~SONDE_PROVISIONAL;
-	struct sonde_stack *stack;
-	__u32 zero = 0;
-
-	if (bpf_map_lookup_elem(&sonde_stacks, &id))
-		return id;
-	stack = bpf_map_lookup_elem(&sonde_stack_blank, &zero);
-	if (!stack)
-		return 0;
-	bpf_map_update_elem(&sonde_stacks, &id, stack, BPF_NOEXIST);
-	stack = bpf_map_lookup_elem(&sonde_stacks, &id);
-	if (!stack)
-		return 0;
-	stack->pc[0] = first;
-	stack->flags = SONDE_STACK_C_LOST;
-	stack->next = go_stack;
-	stack->count = 1;
-	return id;
 }
 
 #endif

@@ -4,12 +4,10 @@
  * wrong: the function of the workload is a leaf, so that on arm64 the trampoline is in a register
  * and on x86_64 it is on the stack.
  */
-import { openSession, type Session } from '@sonde/core';
-import { closeFd, openPerfUprobe } from '@sonde/core/libbpf';
-import { CountingProgram } from '@sonde/core/loader';
+import { openSession } from '@sonde/core';
 import { StackSymbolizer } from '@sonde/core/stacks';
-import { reportCompared, startWorkload } from '@sonde/vm-tests/kit';
-import t, { type Test } from 'tap';
+import { probeReturns, reportCompared, startWorkload } from '@sonde/vm-tests/kit';
+import t from 'tap';
 import { probe } from './gen/pagefault.js';
 
 // An emulated machine is slow; who runs this file ends it when it hangs.
@@ -17,29 +15,6 @@ t.setTimeout(0);
 
 const PAGES = 20;
 const LEAF = 'touch_pages';
-
-/** Probes the return of the workload's C function, as any other tracer could. */
-function probeReturn(test: Test, { process: target }: Session): CountingProgram {
-  const module = target.moduleAt(BigInt(target.config()['goTextStart'] ?? 0));
-  const leaf = module?.elf?.symbols().find(symbol => symbol.name === LEAF);
-  const fileOffset = leaf && module?.elf?.vaddrToOffset(leaf.value);
-  if (module === undefined || fileOffset === undefined) {
-    throw new Error(`probe the return of ${LEAF}: the workload has no such function`);
-  }
-  const program = new CountingProgram('perf');
-  const fd = openPerfUprobe({
-    programFd: program.fd,
-    path: module.openPath,
-    fileOffset,
-    pid: target.info.pid,
-    returns: true,
-  });
-  test.teardown(() => {
-    closeFd(fd);
-    program.close();
-  });
-  return program;
-}
 
 t.test('a fault inside a function whose return is probed has its true callers', async test => {
   const workload = startWorkload('touch');
@@ -58,7 +33,7 @@ t.test('a fault inside a function whose return is probed has its true callers', 
   session.onEvent('pagefault', 'fault', (view, offset) => {
     seen.push(probe.events['fault']?.decode(view, offset) as unknown as (typeof seen)[number]);
   });
-  const returns = probeReturn(test, session);
+  const returns = probeReturns(test, session, [LEAF]);
   const symbolizer = new StackSymbolizer(session.process);
   let compared = 0;
   // The first time the stack is unwound in user space, the second in the kernel.

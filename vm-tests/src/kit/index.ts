@@ -5,6 +5,7 @@
 export { cellInfo, kernelAtLeast, type CellInfo } from './cell.js';
 export { reportCompared } from './compared.js';
 export { judgeFeature, requireFeature, type FeatureAnswer, type SkipVerdict } from './feature.js';
+export { probeReturns } from './pending-returns.js';
 export { attachBy, type AttemptedTest, type Way } from './way.js';
 export type { WitnessOptions, Witness } from './witness.js';
 export { witness } from './witness.js';

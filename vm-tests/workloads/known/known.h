@@ -23,6 +23,7 @@ void take_copied(int depth);
 void take_sorted(int depth);
 void take_thread(int depth);
 void take_signal(int depth);
+void take_jumped(int depth);
 void release_all(void);
 
 #endif

@@ -1,7 +1,8 @@
 // known allocates deep inside C code whose callers follow from how it is written, so that it can be
 // built with C libraries and compiler flags that leave an unwinder nothing to go by.
 //
-// Command: "take ROUNDS" allocates by every way, "release" frees all of it.
+// Commands: "take ROUNDS" allocates by every way, "jump DEPTH" once by a function that jumps to
+// malloc, "release" frees all of it.
 package main
 
 /*
@@ -25,6 +26,11 @@ func takeAll(round int) {
 }
 
 //go:noinline
+func takeJumped(depth int) {
+	C.take_jumped(C.int(depth))
+}
+
+//go:noinline
 func takeRounds(rounds int) {
 	for round := 0; round < rounds; round++ {
 		takeAll(round)
@@ -43,6 +49,13 @@ func main() {
 				})
 			}
 			line.Print(map[string]any{"event": "taken", "count": int(C.take_count)})
+		},
+		"jump": func(words []string) {
+			takeJumped(line.Number(words, 1, 3))
+			take := C.takes[C.take_count-1]
+			line.Print(map[string]any{
+				"event": "jumped", "address": line.Hex(uintptr(take.address)),
+			})
 		},
 		"release": func([]string) {
 			C.release_all()
