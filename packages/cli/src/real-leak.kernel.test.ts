@@ -62,7 +62,51 @@ for (const program of programs) {
   });
 }
 
-// Of a library that nothing was made with in view; the guests have no addr2line to ask.
+/** The Go functions that lead to Lua, through what the program's own C does with it. */
+const RULES = ['main._Cfunc_forgotten_rules', 'main.forgetRules'];
+
+/** The path from Lua, which nothing in Sonde was made with in view, by C of the program to Go. */
+function checkForeign(test: Test, frames: readonly Frame[], program: string): void {
+  const names = frames.map(frame => frame.function);
+  const own = frames.findIndex(frame => basename(frame.module) === program);
+  const libraries = frames.slice(0, Math.max(0, own)).map(frame => basename(frame.module));
+  const expected = ['liblua5.4.so.0', 'libc.so.6'];
+  test.ok(libraries.length >= 5, `the way through Lua: ${names.join(' < ')}`);
+  test.same(
+    libraries.filter(library => !expected.includes(library)),
+    [],
+    'it begins in Lua, and in nothing but the allocator that it asks',
+  );
+  const elsewhere = frames.slice(own).filter(frame => basename(frame.module) !== program);
+  test.same(elsewhere, [], 'then nothing but the program');
+  const go = frames.findIndex(frame => frame.kind === 'go');
+  test.ok(go > own && own > 0, "by the program's own C");
+  test.ok(
+    frames.slice(go).every(frame => frame.kind === 'go'),
+    'behind it all is Go',
+  );
+  test.same(
+    names.slice(go).filter(name => RULES.includes(name)),
+    RULES,
+    'down to who forgot',
+  );
+  reportCompared(frames.length);
+}
+
+for (const program of ['foreign-stripped', ...(cellInfo().lane === 'host' ? ['foreign'] : [])]) {
+  t.test(`${program}: the first suspect reads from Lua to main`, async test => {
+    const workload = startWorkload(program);
+    test.teardown(() => workload.stop());
+    await workload.next();
+    workload.send('leak 5');
+    const { report } = await traceLeak(program, workload);
+    const [first] = report.suspects;
+    test.match(first, { class: 'c-leak', truncated: null });
+    checkForeign(test, first?.frames ?? [], program);
+  });
+}
+
+// The guests have no addr2line to ask.
 const inlining = cellInfo().lane === 'host' ? ['foreign'] : [];
 for (const program of inlining) {
   t.test(`${program} --inlined: from Lua by an inlined call to main`, async test => {
@@ -83,10 +127,9 @@ for (const program of inlining) {
       frames.slice(from, from + 3).map(frame => frame.inlined),
       [true, false, false],
     );
-    const owners = ['main._Cfunc_forgotten_rules', 'main.forgetRules'];
     test.same(
-      names.filter(name => owners.includes(name)),
-      owners,
+      names.filter(name => RULES.includes(name)),
+      RULES,
     );
     reportCompared(frames.length);
   });
