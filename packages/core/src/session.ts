@@ -114,7 +114,7 @@ class RunningSession<T extends SessionTarget> implements Session<T> {
       const reader = this.#openRing(ringBytes);
       this.#cpuAtStartNs = this.#lastCpuNs = this.process.cpuNs() ?? 0;
       for (const loaded of this.#loaded) {
-        this.#running.push(loaded.attach(() => this.#lookAhead(reader)));
+        this.#running.push(await loaded.attach(() => this.#lookAhead(reader)));
       }
       this.#listen(reader);
     } catch (error) {

@@ -89,6 +89,12 @@ function groupOf(plan: PointPlan, attach: AttachIr): string {
   return paired ? `${attach.symbol}()` : plan.point.name;
 }
 
+/** Gives up points that were attached; once it resolves, none of them sends records any more. */
+export async function detach(points: readonly HeldPoint[]): Promise<void> {
+  const links = new Set(points.map(point => point.links));
+  await Promise.all([...links].map(each => each.close()));
+}
+
 /** Attaches the points of one probe. */
 export class ProbeAttacher {
   readonly #loaded: LoadedProbe;
@@ -112,7 +118,7 @@ export class ProbeAttacher {
    * that works: the one reason there is, or an error with all of them. Nothing is attached then.
    * `between` is called after each step: what is attached already sends records.
    */
-  attachAll(plans: readonly PointPlan[], between: () => void): HeldPoint[] {
+  async attachAll(plans: readonly PointPlan[], between: () => void): Promise<HeldPoint[]> {
     const held = new Map<PointPlan, HeldPoint>();
     try {
       if (usesMultiLinks(this.#context.features)) this.#attachTogether(plans, held, between);
@@ -122,7 +128,7 @@ export class ProbeAttacher {
         between();
       }
     } catch (error) {
-      for (const links of new Set([...held.values()].map(point => point.links))) void links.close();
+      await detach([...held.values()]);
       throw error;
     }
     return plans.map(plan => held.get(plan) as HeldPoint);

@@ -134,6 +134,14 @@ export function planProbe(
   return plans;
 }
 
+/**
+ * The same points, each with its first alternative alone: that one is attached as a rule, and the
+ * verifier's time for the others is most of what a session's start takes.
+ */
+export function firstChoices(plans: readonly PointPlan[]): PointPlan[] {
+  return plans.map(plan => ({ ...plan, candidates: plan.candidates.slice(0, 1) }));
+}
+
 /** Programs that may be attached; those of alternatives that cannot work are never loaded. */
 export function plannedPrograms(plans: readonly PointPlan[]): Set<string> {
   return new Set(plans.flatMap(plan => plan.candidates.map(each => each.attach.program)));

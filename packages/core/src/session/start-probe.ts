@@ -1,7 +1,8 @@
 /**
  * From a request to a running probe: plan and load, then attach. The fact that is easy to get
  * wrong: these are two steps, because the kernel takes its time to verify a program. Probes that
- * were attached meanwhile would fill the ring, and nobody would read it.
+ * were attached meanwhile would fill the ring, and nobody would read it. And what is loaded is the
+ * first alternative of each point; the others follow, all at once, only where one fails.
  */
 import { BpfObject, type MapHandle } from '../libbpf/index.js';
 import {
@@ -12,10 +13,10 @@ import {
   type Features,
   type TargetConfig,
 } from '../loader/index.js';
-import { ProbeAttacher } from './attach-probe.js';
-import { plannedPrograms, planProbe, type PointPlan, userPrograms } from './plan.js';
+import { detach, type HeldPoint, ProbeAttacher } from './attach-probe.js';
+import { firstChoices, plannedPrograms, planProbe, type PointPlan, userPrograms } from './plan.js';
 import { RunningProbe, type SharedMaps } from './running-probe.js';
-import type { AttachedProbe, ProbeRequest, SessionTarget } from './session-types.js';
+import type { ProbeRequest, SessionTarget } from './session-types.js';
 
 /** What all probes of a session have in common. */
 export interface ProbeSurroundings {
@@ -62,56 +63,104 @@ function adoptShared(
   return around.shared.all;
 }
 
+/** Loads the programs of these plans. Throws as loadProbe does. */
+function loadPlans(
+  request: ProbeRequest,
+  around: ProbeSurroundings,
+  eventBase: number,
+  plans: readonly PointPlan[],
+): LoadedProbe {
+  const { ir, objectBase } = request.module;
+  const bytes = readProbeObject(ir, objectBase);
+  const mode = request.mode ?? ir.modes[0] ?? 'stream';
+  const programs = plannedPrograms(plans);
+  return loadProbe(
+    {
+      ir,
+      bytes,
+      config: { target: targetConfig(around, eventBase), params: request.params ?? {}, mode },
+      shared: adoptShared(ir.name, bytes, around),
+      mapEntries: around.mapEntries,
+      programs,
+      multiPrograms: usesMultiLinks(around.features) ? userPrograms(plans) : new Set(),
+      verifierStatistics: around.verifierStatistics,
+    },
+    programs,
+  );
+}
+
 /** A probe that the kernel has accepted, of which nothing runs yet. */
 export class LoadedForSession {
   readonly #request: ProbeRequest;
-  readonly #plans: readonly PointPlan[];
-  readonly #loaded: LoadedProbe;
   readonly #around: ProbeSurroundings;
   readonly #eventBase: number;
-  readonly #mode: AttachedProbe['mode'];
+  /** Every alternative; of `#plans` the programs are loaded. */
+  readonly #all: readonly PointPlan[];
+  #plans: readonly PointPlan[];
+  #loaded: LoadedProbe;
 
   /** Throws UsageError, UnsupportedError or LoadError; nothing is loaded then. */
   constructor(request: ProbeRequest, eventBase: number, around: ProbeSurroundings) {
-    const { ir, objectBase } = request.module;
-    const { target, features } = around;
-    const plans = planProbe(request, target, features);
-    const bytes = readProbeObject(ir, objectBase);
-    const mode = request.mode ?? ir.modes[0] ?? 'stream';
-    const programs = plannedPrograms(plans);
-    this.#loaded = loadProbe(
-      {
-        ir,
-        bytes,
-        config: { target: targetConfig(around, eventBase), params: request.params ?? {}, mode },
-        shared: adoptShared(ir.name, bytes, around),
-        mapEntries: around.mapEntries,
-        programs,
-        multiPrograms: usesMultiLinks(features) ? userPrograms(plans) : new Set(),
-        verifierStatistics: around.verifierStatistics,
-      },
-      programs,
-    );
     this.#request = request;
-    this.#plans = plans;
     this.#around = around;
     this.#eventBase = eventBase;
-    this.#mode = mode;
+    this.#all = planProbe(request, around.target, around.features);
+    this.#plans = firstChoices(this.#all);
+    this.#loaded = loadPlans(request, around, eventBase, this.#plans);
+    const { refused } = this.#loaded;
+    const isRefused = ({ candidates }: PointPlan): boolean =>
+      candidates.some(({ attach }) => refused.has(attach.program));
+    if (this.#plans.some((plan, i) => isRefused(plan) && this.#hasOthers(i))) this.#loadOthers();
+  }
+
+  /** Whether a point has alternatives that are not loaded. */
+  #hasOthers(index: number): boolean {
+    return this.#all[index]?.candidates.length !== this.#plans[index]?.candidates.length;
+  }
+
+  /** Loads everything anew, as one object cannot be added to. Nothing may be attached. */
+  #loadOthers(): void {
+    this.#loaded.object.close();
+    this.#loaded = loadPlans(this.#request, this.#around, this.#eventBase, this.#all);
+    this.#plans = this.#all;
   }
 
   /**
    * Attaches every point; `between` is called after each step, for the records of the earlier ones.
    * Throws as the constructor does; nothing is attached then, and the object is still to be closed.
    */
-  attach(between: () => void): RunningProbe {
-    const { target, features } = this.#around;
+  async attach(between: () => void): Promise<RunningProbe> {
+    const held = (await this.#attachFirst(between)) ?? (await this.#attachPlans(between));
+    const points = held.map(point => point.shown);
     const { object, verified: programs } = this.#loaded;
     const { ir } = this.#request.module;
-    const attacher = new ProbeAttacher(this.#loaded, { object, features, pid: target.info.pid });
-    const held = attacher.attachAll(this.#plans, between);
-    const points = held.map(point => point.shown);
-    const [mode, eventBase] = [this.#mode, this.#eventBase];
-    return new RunningProbe(ir, object, { name: ir.name, mode, eventBase, points, programs }, held);
+    const { name } = ir;
+    const mode = this.#request.mode ?? ir.modes[0] ?? 'stream';
+    const shown = { name, mode, eventBase: this.#eventBase, points, programs };
+    return new RunningProbe(ir, object, shown, held);
+  }
+
+  #attachPlans(between: () => void): Promise<HeldPoint[]> {
+    const { target, features } = this.#around;
+    const context = { object: this.#loaded.object, features, pid: target.info.pid };
+    return new ProbeAttacher(this.#loaded, context).attachAll(this.#plans, between);
+  }
+
+  /**
+   * Attaches what is loaded so far. Undefined where a point failed that has other alternatives:
+   * those are loaded now, and nothing is attached.
+   */
+  async #attachFirst(between: () => void): Promise<HeldPoint[] | undefined> {
+    if (!this.#plans.some((_, i) => this.#hasOthers(i))) return undefined;
+    try {
+      const held = await this.#attachPlans(between);
+      if (!held.some(({ shown }, i) => !shown.attached && this.#hasOthers(i))) return held;
+      await detach(held);
+    } catch {
+      // Attached with every alternative, it says all the reasons.
+    }
+    this.#loadOthers();
+    return undefined;
   }
 
   /** Gives the object back; a running probe of it is over then. */
