@@ -47,6 +47,15 @@ function linkOf(fd) {
 }
 
 /**
+ * A program's statistics, or undefined once it is unloaded: those that try what the kernel can do
+ * are, while others are timed.
+ * @param {number} fd
+ */
+function statisticsOf(fd) {
+  return linkOf(fd) === 'anon_inode:bpf-prog' ? programStatistics(fd) : undefined;
+}
+
+/**
  * Times the programs of this process in windows of `work`, and returns for each that ran the least
  * mean of a window in ns and the runs per window.
  * @param {number} windows
@@ -60,13 +69,14 @@ export async function programTimes(windows, work) {
   if (statistics < 0) throw new Error('enable BPF statistics: the kernel refused');
   try {
     for (let window = 0; window < windows; window++) {
-      const before = new Map([...fds].map(([name, fd]) => [name, programStatistics(fd)]));
+      const before = new Map([...fds].map(([name, fd]) => [name, statisticsOf(fd)]));
       await work();
       for (const [name, fd] of fds) {
-        const [was, is] = [before.get(name), programStatistics(fd)];
-        const runs = Number(is.runCount - (was?.runCount ?? 0n));
+        const [was, is] = [before.get(name), statisticsOf(fd)];
+        if (was === undefined || is === undefined) continue;
+        const runs = Number(is.runCount - was.runCount);
         if (runs === 0) continue;
-        const ns = Number(is.runTimeNs - (was?.runTimeNs ?? 0n)) / runs;
+        const ns = Number(is.runTimeNs - was.runTimeNs) / runs;
         times.set(name, { ns: Math.min(ns, times.get(name)?.ns ?? Infinity), runs });
       }
     }

@@ -6,6 +6,7 @@
  * is the floor of three traps (malloc, its return, free); "an empty pair" leaves out the return,
  * without which nobody knows the address that malloc gave.
  */
+import { findMemleak, withMemleak } from './memleak.mjs';
 import { rulesPerSecond } from './rules.mjs';
 import { alternate, row, summarize, threadCpuNs } from './measure.mjs';
 import { programTimes } from './programs.mjs';
@@ -44,9 +45,14 @@ const BPFTRACE_LIVE = `uprobe:libc:malloc { @size[tid] = arg0; }
 export async function stacks() {
   const paced = await startPaced(['nogc']);
   const missing = bpftraceMissing();
-  for (const depth of DEPTHS) await costAt(paced, depth, missing === undefined);
+  const memleak = await findMemleak();
+  const others = {
+    bpftrace: missing === undefined,
+    ...(typeof memleak !== 'string' && { memleak }),
+  };
+  for (const depth of DEPTHS) await costAt(paced, depth, others);
   if (missing !== undefined) console.log(`  bpftrace: skipped, ${missing}`);
-  console.log("  memleak: not run; measured once: 13530 ns a pair, an empty uprobe's was 835");
+  console.log(`  memleak: ${typeof memleak === 'string' ? `skipped, ${memleak}` : memleak.name}`);
   await missesAt(paced);
   await convergence(paced);
   await paced.end();
@@ -86,8 +92,12 @@ async function lookAt(paced, session) {
   return { places, times, counted, go: [goTextStart, goTextEnd] };
 }
 
-/** @param {Paced} paced @param {number} depth @param {boolean} bpftrace */
-async function costAt(paced, depth, bpftrace) {
+/**
+ * @param {Paced} paced
+ * @param {number} depth
+ * @param {{ bpftrace: boolean, memleak?: import('./memleak.mjs').Memleak }} others
+ */
+async function costAt(paced, depth, { bpftrace, memleak }) {
   const { pid } = paced;
   await paced.roundNs('frames', depth);
   const { places, times } = await withSonde(pid, [REQUEST], session => lookAt(paced, session));
@@ -113,6 +123,7 @@ async function costAt(paced, depth, bpftrace) {
       count: () => withBpftrace(pid, BPFTRACE_COUNT, sample),
       live: () => withBpftrace(pid, BPFTRACE_LIVE, sample),
     }),
+    ...(memleak && { memleak: () => withMemleak(memleak, pid, sample) }),
   });
   console.log(`${depth} frames of C`);
   const sonde = /** @type {import('./measure.mjs').Summary} */ (result['sonde']);
@@ -140,6 +151,7 @@ const TITLES = /** @type {const} */ ([
   ['sonde', 'Sonde: stack and live map'],
   ['count', 'bpftrace: ustack counted, free counted'],
   ['live', 'bpftrace: ustack, sizes and live map'],
+  ['memleak', 'memleak: ustack, sizes and live map'],
 ]);
 
 /**
