@@ -42,9 +42,10 @@ export class EventsDiffer extends Error {
   readonly diff: string;
   readonly #comparison: EventComparison;
 
-  constructor(text: string, comparison: EventComparison, waitedMs: number) {
+  constructor(text: string, comparison: EventComparison, waitedMs: number, leftOut: number) {
     const [counts = '', ...lines] = text.split('\n');
-    super(`${counts}, after ${waitedMs.toFixed(0)} ms`);
+    const others = leftOut > 0 ? `; \`where\` left out ${leftOut} more` : '';
+    super(`${counts}, after ${waitedMs.toFixed(0)} ms${others}`);
     this.diff = lines.join('\n');
     this.#comparison = comparison;
   }
@@ -98,7 +99,9 @@ export async function expectEvents<Event extends object = SeenEvent>(
   if (isMet(found) && surplus(found) === 0) return found.pairs as unknown as Event[];
   const shown = others === 'allowed' ? { ...found, unexpected: [] } : found;
   const text = comparisonText(shown, `expect ${log.what}`, log.show);
-  throw new EventsDiffer(text, found, waitedMs());
+  // Without it, a condition that nothing meets looks like an event that never came.
+  const left = log.events.length - log.events.filter(where).length;
+  throw new EventsDiffer(text, found, waitedMs(), left);
 }
 
 function isMet(found: EventComparison): boolean {
