@@ -74,7 +74,7 @@ export async function watch() {
   mkdirSync(ROOT, { recursive: true });
   writeFileSync(join(ROOT, 'nx.json'), '{}\n');
   writeGenerated(await newProbe(ROOT, 'watched'));
-  const probe = join(ROOT, 'packages/probe-watched');
+  const probe = join(ROOT, 'watched');
   const source = join(probe, 'src/watched.bpf.c');
   try {
     for (const [lane, flags] of /** @type {const} */ ([

@@ -5,7 +5,8 @@
  * What a reader would get wrong: one agent runs one round and ends, because tap keeps its state for
  * the life of a process. The next one is loading while the author reads the verdict.
  */
-import { closeSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as core from '@sonde/core';
 import * as decode from '@sonde/core/decode';
@@ -46,6 +47,9 @@ function firstLine(): string {
   }
 }
 
+/** Times that a program is opened beforehand: by then what opens it is compiled. */
+const REHEARSALS = 3;
+
 function receive(file: DeliveredFile): void {
   if (file.offset === undefined || file.bytes === undefined) return;
   const bytes = new Uint8Array(file.bytes);
@@ -58,6 +62,23 @@ function receive(file: DeliveredFile): void {
   }
   closeSync(device);
   writeFileSync(file.path, bytes);
+}
+
+/**
+ * Loads the objects of the round before, where there was one: the types of the kernel are then in
+ * memory, and the way through libbpf is compiled. Whether the kernel takes them is of no interest.
+ */
+function rehearseLoading(): void {
+  const folder = process.env['SONDE_OBJECT_DIR'] ?? '';
+  if (folder === '') return;
+  for (const name of readdirSync(folder).filter(each => each.endsWith('.bpf.o'))) {
+    const object = new libbpf.BpfObject('rehearsal', readFileSync(join(folder, name)));
+    try {
+      object.load();
+    } finally {
+      object.close();
+    }
+  }
 }
 
 /**
@@ -75,8 +96,11 @@ async function rehearse(): Promise<void> {
     const program = kit.startWorkload(name);
     try {
       await program.next();
-      const session = await core.openSession({ pid: program.pid, probes: [] });
-      await session.close();
+      for (let time = 0; time < REHEARSALS; time++) {
+        const session = await core.openSession({ pid: program.pid, probes: [] });
+        await session.close();
+      }
+      rehearseLoading();
     } finally {
       await program.stop();
     }

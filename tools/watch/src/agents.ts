@@ -123,9 +123,12 @@ export class HostAgents implements AgentPlace {
 
 const LOOP = '/payload/agents.sh';
 
-/** The guest's own loop: one agent after the other, each with the serial port as its input. */
+/**
+ * The guest's own loop: one agent after the other, each with the serial port as its input. A young
+ * generation that need not grow first saves an emulated processor a tenth of its time.
+ */
 export const AGENT_LOOP = `while :; do
-  node /payload/agent.mjs < "$TAP"
+  node --min-semi-space-size=16 /payload/agent.mjs < "$TAP"
   echo "${EXIT}$?"
 done
 `;
