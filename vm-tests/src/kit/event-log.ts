@@ -14,6 +14,10 @@ import type { SeenEvent } from './event-diff.js';
 export interface EventSource {
   onEvent(probe: string, event: string, handler: (view: DataView, offset: number) => void): void;
   drain(): number;
+  /** Brings `losses()` up to date. */
+  refresh?(): void;
+  /** What was lost on the way, by kind. */
+  losses?(): object;
 }
 
 /** Events of one kind. */
@@ -23,10 +27,14 @@ export class EventLog<Event extends object = SeenEvent> {
   readonly what: string;
   readonly #codec: EventCodec;
   readonly #module: ProbeModule;
-  readonly #drain: () => number;
+  readonly #source: Pick<EventSource, 'drain' | 'refresh' | 'losses'>;
 
-  /** An empty log; `drain` reads what has not been read yet. Throws for an unknown event. */
-  constructor(module: ProbeModule, event: string, drain: () => number = () => 0) {
+  /** An empty log; what has not been read yet is read from `source`. Throws for an unknown event. */
+  constructor(
+    module: ProbeModule,
+    event: string,
+    source: Pick<EventSource, 'drain' | 'refresh' | 'losses'> = { drain: () => 0 },
+  ) {
     const codec = module.events[event];
     if (codec === undefined) {
       const names = Object.keys(module.events).join(', ');
@@ -34,7 +42,7 @@ export class EventLog<Event extends object = SeenEvent> {
     }
     this.#codec = codec;
     this.#module = module;
-    this.#drain = drain;
+    this.#source = source;
     this.what = `${event} of ${module.ir.name}`;
   }
 
@@ -50,7 +58,15 @@ export class EventLog<Event extends object = SeenEvent> {
 
   /** Reads what lies in the ring; returns the number of records. */
   drain(): number {
-    return this.#drain();
+    return this.#source.drain();
+  }
+
+  /** What was lost so far, as `stackLost 15, ringFull 2`; empty for nothing. */
+  get lost(): string {
+    this.#source.refresh?.();
+    const counts = Object.entries(this.#source.losses?.() ?? {});
+    const some = counts.filter(([, count]) => typeof count === 'number' && count > 0);
+    return some.map(([kind, count]) => `${kind} ${count}`).join(', ');
   }
 
   /** Forgets the events so far, between two steps of a test. */
@@ -78,7 +94,7 @@ export function recordEvents<Event extends object = SeenEvent>(
   module: ProbeModule,
   event: string,
 ): EventLog<Event> {
-  const log = new EventLog<Event>(module, event, () => session.drain());
+  const log = new EventLog<Event>(module, event, session);
   session.onEvent(module.ir.name, event, (view, offset) => log.take(view, offset));
   return log;
 }

@@ -118,6 +118,10 @@ t.test('a session is read by its handler, and its ring whenever something is mis
   log.clear();
   t.equal(log.events.length, 0);
   t.throws(() => recordEvents(session, PROBE, 'walt'), /event walt of waits: it has only wait$/);
+  const losing = { ...session, losses: () => ({ ringFull: 2, stackLost: 0, probes: {} }) };
+  t.match(await difference(recordEvents(losing, PROBE, 'wait'), [{ tid: 1 }]), [
+    /1 missing, after 50 ms; lost: ringFull 2$/,
+  ]);
 });
 
 t.test('a difference names the fields; values are shown by their units', async t => {

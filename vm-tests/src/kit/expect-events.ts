@@ -42,10 +42,9 @@ export class EventsDiffer extends Error {
   readonly diff: string;
   readonly #comparison: EventComparison;
 
-  constructor(text: string, comparison: EventComparison, waitedMs: number, leftOut: number) {
+  constructor(text: string, comparison: EventComparison, waitedMs: number, notes: string[]) {
     const [counts = '', ...lines] = text.split('\n');
-    const others = leftOut > 0 ? `; \`where\` left out ${leftOut} more` : '';
-    super(`${counts}, after ${waitedMs.toFixed(0)} ms${others}`);
+    super([`${counts}, after ${waitedMs.toFixed(0)} ms`, ...notes].join('; '));
     this.diff = lines.join('\n');
     this.#comparison = comparison;
   }
@@ -101,7 +100,11 @@ export async function expectEvents<Event extends object = SeenEvent>(
   const text = comparisonText(shown, `expect ${log.what}`, log.show);
   // Without it, a condition that nothing meets looks like an event that never came.
   const left = log.events.length - log.events.filter(where).length;
-  throw new EventsDiffer(text, found, waitedMs(), left);
+  const notes = [
+    ...(left > 0 ? [`\`where\` left out ${left} more`] : []),
+    ...(log.lost ? [`lost: ${log.lost}`] : []),
+  ];
+  throw new EventsDiffer(text, found, waitedMs(), notes);
 }
 
 function isMet(found: EventComparison): boolean {
