@@ -29,7 +29,7 @@ export class EventLog<Event extends object = SeenEvent> {
   readonly #module: ProbeModule;
   readonly #source: Pick<EventSource, 'drain' | 'refresh' | 'losses'>;
 
-  /** An empty log; what has not been read yet is read from `source`. Throws for an unknown event. */
+  /** An empty log; the unread is read from `source`. Throws for an unknown event. */
   constructor(
     module: ProbeModule,
     event: string,
